@@ -1,0 +1,49 @@
+import type { EventNumber, Shard } from './numbers.js'
+
+/**
+ * Keys in Redis. All keys of a shard stand in one hash slot, so that one script may touch them together.
+ * Everything here is a view of the log and can be made again from it.
+ */
+
+/**
+ * Hash: how far into the shard's log everything below is. Fields: `generation` (the stream's creation, so that
+ * another stream's sequences are never mistaken for this one's), `sequence` (the last message applied), and
+ * `whole_at` (until `sequence` reaches it the shard is being rebuilt, and its totals are not to be shown).
+ */
+export const checkpointKey = (shard: Shard): string => `{s${shard}}:checkpoint`
+
+/** Set: the numbers of the events that have anything in this shard. */
+export const eventsKey = (shard: Shard): string => `{s${shard}}:events`
+
+/**
+ * Hash: an event's tally in this shard. Fields: a contestant's index in decimal (votes that count), `sequence`
+ * (the last message that touched this event), `acked_at` (of the last vote, milliseconds), `entries`,
+ * `rejected`, `superseded` (the books) and, once it is closed here, `closed_at`.
+ */
+export const tallyKey = (shard: Shard, event: EventNumber): string => `{s${shard}}:event:${event}:tally`
+
+/** Bitmap: the numbers of the chunks that exist of `votedKey`. */
+export const chunksKey = (shard: Shard, event: EventNumber): string => `{s${shard}}:event:${event}:chunks`
+
+/** Bitmap of 4,096 bits: who has an entry in the log (see voted-set for the bit's place). */
+export const votedKey = (shard: Shard, event: EventNumber, chunk: number): string =>
+  `{s${shard}}:event:${event}:voted:${chunk}`
+
+/** Bitmap beside `votedKey`, there only where a vote of the chunk was rejected. */
+export const rejectedKey = (shard: Shard, event: EventNumber, chunk: number): string =>
+  `{s${shard}}:event:${event}:rejected:${chunk}`
+
+/** Length of a window in Redis, in milliseconds. */
+export const WINDOW_MS = 10_000
+/** How long after its end a window is kept, in milliseconds. */
+export const WINDOW_KEPT_MS = 3_600_000
+
+/** Start of the window that holds a time, both in milliseconds since 1970. */
+export const windowStart = (atMs: number): number => atMs - (atMs % WINDOW_MS)
+
+/** Hash: votes by contestant index in one window of an event, by `acked_at`. Expires. */
+export const windowKey = (shard: Shard, event: EventNumber, startMs: number): string =>
+  `{s${shard}}:event:${event}:window:${startMs}`
+
+/** Pattern of every key of a shard, for making it anew. */
+export const shardPattern = (shard: Shard): string => `{s${shard}}:*`

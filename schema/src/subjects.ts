@@ -1,0 +1,28 @@
+import type { EventNumber, Shard } from './numbers.js'
+
+/** Names in NATS: streams, subjects and buckets. */
+
+/** The commit log of a shard: what is in it counts, what is not was never acknowledged. */
+export const voteStream = (shard: Shard): string => `VOTES_${shard}`
+/** The one subject of that stream; only the shard's owner publishes to it, always with a fence. */
+export const voteSubject = (shard: Shard): string => `votes.${shard}`
+/** Where the shard's owner takes batches of submissions (request and reply). */
+export const ingestSubject = (shard: Shard): string => `ingest.${shard}`
+/** Where the shard's owner is asked to close an event in its shard (request and reply). */
+export const closeSubject = (shard: Shard): string => `close.${shard}`
+/** Where each shard's part of an event's board is published (core NATS, no replay). */
+export const leaderboardSubject = (event: EventNumber): string => `leaderboard.${event}`
+
+/** One record per account, created once and never changed: its revision is the voter number. */
+export const ACCOUNTS_BUCKET = 'accounts'
+/** What may change about an account: password, email, scopes. */
+export const CREDENTIALS_BUCKET = 'credentials'
+/** The catalog: one record per event, keyed by its number in decimal. */
+export const EVENTS_BUCKET = 'events'
+/** The key in the events bucket whose revisions are the numbers of events. */
+export const EVENT_NUMBERS_KEY = 'numbers'
+/** Who works on which shard at the moment. Entries expire. */
+export const LEASES_BUCKET = 'leases'
+
+/** A stream's metadata field that records the number of shards it was made for. */
+export const SHARDS_METADATA = 'votestream-shards'

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import protobuf from 'protobufjs'
+import type { ContestantIndex, EventNumber, Shard, VoterNumber } from './numbers.js'
+
+/** The messages of proto/votes.proto; see there for what each field means. */
+export interface Vote {
+  event: EventNumber
+  voter: VoterNumber
+  contestant: ContestantIndex
+  attempt: number
+  ackedAtMs: number
+  flags: number
+  clientTimestampMs: number
+  deviceId: string
+  appVersion: string
+  channel: number
+  traceId: string
+}
+
+export interface Closing {
+  event: EventNumber
+  closedAtMs: number
+}
+
+export interface LogMessage {
+  votes: Vote[]
+  closings: Closing[]
+  takeover: { owner: string } | null
+}
+
+export interface BoardPart {
+  event: EventNumber
+  shard: Shard
+  generation: string
+  sequence: number
+  totals: number[]
+  ackedAtMs: number
+}
+
+export const CHANNEL = { rest: 1, graphql: 2 } as const
+export const OUTCOMES = ['accepted', 'duplicate', 'closed', 'unavailable'] as const
+/**
+ * What a shard's owner answers: `accepted` (it is durably in the log), `duplicate` (an entry of this voter is
+ * in the log), `closed`, `unavailable` (nothing is known of it here: try again).
+ */
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** Votes in one message at most: it bounds a commit's size on the wire, on disk and in Lua. */
+export const BATCH_VOTES_MAX = 1000
+/** Attempt ids are below this. */
+export const ATTEMPT_LIMIT = 2 ** 52
+
+const VERSION = 1
+
+/** A message of another version: not damaged, only not for this reader. */
+export class UnknownVersionError extends Error {
+  override readonly name = 'UnknownVersionError'
+}
+
+// Every number here is below 2^53, so numbers do: no Long objects.
+protobuf.util.Long = null as never
+protobuf.configure()
+const { root } = protobuf.parse(readFileSync(new URL('../../proto/votes.proto', import.meta.url), 'utf8'))
+
+/** The two ends of one message type. Decoding gives every field its default. */
+const codec = <Value extends object>(name: string) => {
+  const type = root.lookupType(`votestream.${name}`)
+  return {
+    encode: (value: Value): Uint8Array => type.encode({ version: VERSION, ...value }).finish(),
+    /** @throws UnknownVersionError, or another Error for bytes that are no such message. */
+    decode: (bytes: Uint8Array): Value => {
+      // The decoder made from the .proto file gives the fields that Value describes.
+      const message = type.decode(bytes) as unknown as Value & { version: number }
+      if (message.version !== VERSION) {
+        throw new UnknownVersionError(`${name} of version ${message.version}: this reader knows ${VERSION}`)
+      }
+      return message
+    },
+  }
+}
+
+export const logMessage = codec<LogMessage>('LogMessage')
+export const submissionBatch = codec<{ votes: Vote[] }>('SubmissionBatch')
+const submissionReply = codec<{ outcomes: number[] }>('SubmissionReply')
+export const closeRequest = codec<{ event: EventNumber }>('CloseRequest')
+export const closeReply = codec<{ closed: boolean }>('CloseReply')
+export const boardPart = codec<BoardPart>('BoardPart')
+
+/** @param outcomes in the order of the batch's votes; null: this is not the shard's owner. */
+export const encodeOutcomes = (outcomes: readonly Outcome[] | null): Uint8Array =>
+  submissionReply.encode({ outcomes: (outcomes ?? []).map((outcome) => OUTCOMES.indexOf(outcome)) })
+
+/** @returns null when whoever answered is not the shard's owner. */
+export const decodeOutcomes = (bytes: Uint8Array): Outcome[] | null => {
+  const { outcomes } = submissionReply.decode(bytes)
+  if (outcomes.length === 0) return null
+  return outcomes.map((index) => OUTCOMES[index] ?? 'unavailable')
+}
