@@ -1,0 +1,25 @@
+import { type ClickHouseClient, createClient } from '@clickhouse/client'
+
+export type { ClickHouseClient }
+
+interface ClickhouseOptions {
+  readonly url: string
+  readonly user: string
+  readonly password: string
+  readonly requestTimeoutMs?: number
+}
+
+/** A client whose inserts are on disk when they return, each as one block. */
+export const connectClickhouse = ({
+  url,
+  user,
+  password,
+  requestTimeoutMs = 30_000,
+}: ClickhouseOptions): ClickHouseClient =>
+  createClient({
+    url,
+    username: user,
+    password,
+    request_timeout: requestTimeoutMs,
+    clickhouse_settings: { async_insert: 0, input_format_parallel_parsing: 0 },
+  })

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+
+/** Everything that is wrong with a service's environment, reported at once. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError'
+}
+
+/**
+ * A service's configuration out of its environment. An empty variable counts as unset.
+ * @throws EnvironmentError that names each faulty variable.
+ */
+export const readEnvironment = <Shape extends z.ZodRawShape>(
+  shape: Shape,
+  source: Readonly<Record<string, string | undefined>>,
+): z.infer<z.ZodObject<Shape>> => {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''))
+  const result = z.object(shape).safeParse(given)
+  if (result.success) return result.data
+  const faults = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  throw new EnvironmentError(`The environment is not usable:\n${faults.join('\n')}`)
+}
+
+/** A TCP port; 0 lets the system choose. */
+export const portVariable = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+
+/** A whole number with its unit in the variable's name. */
+export const wholeVariable = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback)
+
+/** What every service reads. */
+export const commonVariables = {
+  NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+  SHARDS: wholeVariable(2, 1, 64),
+  /** Copies of streams and buckets: 1 on one machine, 3 in a cluster. */
+  NATS_REPLICAS: z.coerce
+    .number()
+    .pipe(z.union([z.literal(1), z.literal(3), z.literal(5)]))
+    .default(1),
+}
+export const redisVariables = { REDIS_URL: z.string().default('redis://127.0.0.1:6379') }
+export const clickhouseVariables = {
+  CLICKHOUSE_URL: z.url().default('http://127.0.0.1:8123'),
+  CLICKHOUSE_USER: z.string().default('default'),
+  CLICKHOUSE_PASSWORD: z.string().default(''),
+}

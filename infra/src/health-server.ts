@@ -1,0 +1,62 @@
+import { createServer } from 'node:http'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+
+export interface HealthServer {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+interface HealthServerOptions {
+  readonly port: number
+  readonly registry: Registry
+  /** What is missing for the service to do its work; empty when it is ready. */
+  readonly missing: () => string[]
+}
+
+/** A registry with the process's own figures. */
+export const createMetrics = (): Registry => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
+
+/** The private port: `/healthz` (the process lives), `/readyz` (it can work), `/metrics`. */
+export const startHealthServer = async ({
+  port,
+  registry,
+  missing,
+}: HealthServerOptions): Promise<HealthServer> => {
+  const server = createServer((request, response) => {
+    const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
+      response.writeHead(status, { 'content-type': type }).end(body)
+    }
+    switch (request.url) {
+      case '/healthz':
+        return answer(200, 'ok\n')
+      case '/readyz': {
+        const parts = missing()
+        return parts.length === 0 ? answer(200, 'ready\n') : answer(503, `not ready: ${parts.join(', ')}\n`)
+      }
+      case '/metrics':
+        return void registry.metrics().then(
+          (text) => answer(200, text, registry.contentType),
+          () => answer(500, 'metrics failed\n'),
+        )
+      default:
+        return answer(404, 'nothing here\n')
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

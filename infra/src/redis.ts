@@ -1,0 +1,63 @@
+import { Redis } from 'ioredis'
+import type { Logger } from './logging.js'
+
+export type { Redis }
+
+interface RedisOptions {
+  readonly url: string
+  readonly name: string
+  readonly logger: Logger
+  readonly commandTimeoutMs?: number
+}
+
+/**
+ * A connection that never repeats a command by itself: whether a script whose answer was lost ran is settled
+ * by its compare-and-set, and a resent one could only hide that. While Redis is away, commands fail at once.
+ */
+export const connectRedis = ({ url, name, logger, commandTimeoutMs = 2_000 }: RedisOptions): Redis => {
+  const redis = new Redis(url, {
+    connectionName: name,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: 2_000,
+    retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+  })
+  let said = ''
+  redis.on('error', (error: Error) => {
+    if (error.message !== said) logger.warn({ err: error }, 'Redis connection')
+    said = error.message
+  })
+  redis.on('ready', () => {
+    said = ''
+  })
+  return redis
+}
+
+/** Resolves when the connection can take commands, or throws after the wait. */
+export const redisReady = async (redis: Redis, waitMs: number): Promise<void> => {
+  if (redis.status === 'ready') return
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      redis.off('ready', ready)
+      reject(new Error(`Redis was not reachable within ${waitMs} ms`))
+    }, waitMs)
+    const ready = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    redis.once('ready', ready)
+  })
+}
+
+/**
+ * A Redis that may evict keys would forget votes silently.
+ * @throws Error when its eviction policy is any but `noeviction`.
+ */
+export const refuseEviction = async (redis: Redis): Promise<void> => {
+  const [, policy] = (await redis.config('GET', 'maxmemory-policy')) as string[]
+  if (policy !== undefined && policy !== 'noeviction') {
+    throw new Error(`Redis has maxmemory-policy ${policy}; it must be noeviction`)
+  }
+}
