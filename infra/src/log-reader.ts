@@ -89,10 +89,41 @@ export interface LogPosition {
   /** The stream's creation: another stream's sequences mean nothing here. */
   readonly generation: string
   readonly firstSequence: number
+  /** 0 while nothing was ever written. */
   readonly lastSequence: number
 }
 
 export const logPosition = async (nats: Nats, shard: Shard): Promise<LogPosition> => {
   const { created, state } = await nats.jsm.streams.info(voteStream(shard))
   return { generation: String(created), firstSequence: state.first_seq, lastSequence: state.last_seq }
+}
+
+/** The entries of a log from a sequence to another, both included, then an end. */
+export async function* readLogRange(
+  options: LogReaderOptions & { readonly toSequence: number },
+): AsyncGenerator<LogEntry[], void> {
+  const { fromSequence, toSequence } = options
+  if (fromSequence > toSequence) return
+  for await (const batch of readLog(options)) {
+    yield batch.filter(({ sequence }) => sequence <= toSequence)
+    if ((batch.at(-1)?.sequence ?? 0) >= toSequence) return
+  }
+}
+
+/** The first sequence that was stored at a time or later, by halving; one past the end when there is none. */
+export const firstSequenceSince = async (
+  nats: Nats,
+  shard: Shard,
+  { firstSequence, lastSequence }: LogPosition,
+  sinceMs: number,
+): Promise<number> => {
+  let from = Math.max(1, firstSequence)
+  let past = lastSequence + 1
+  while (from < past) {
+    const middle = Math.floor((from + past) / 2)
+    const message = await nats.jsm.streams.getMessage(voteStream(shard), { seq: middle })
+    if (message && message.time.getTime() < sinceMs) from = middle + 1
+    else past = middle
+  }
+  return from
 }

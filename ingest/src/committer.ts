@@ -1,0 +1,117 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Batch, GroupCommit, Step } from './group-commit.js'
+import type { VoteLog } from './vote-log.js'
+
+/** Another writer has written to this shard's log: this one owns it no longer. */
+export class OwnershipLostError extends Error {
+  override readonly name = 'OwnershipLostError'
+}
+
+/** Carries out what the group-commit machine says. */
+export interface Committer<Item> {
+  /** Takes an item into the batch that leaves next. `onStored` tells when it is on disk. */
+  add(item: Item): void
+  /** The same, and waits. @throws OwnershipLostError when that can no longer be told. */
+  commit(make: (settle: () => void) => Item): Promise<void>
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>
+  /** Resolves at the signal. @throws OwnershipLostError as soon as another writer is seen. */
+  lostOr(signal: AbortSignal): Promise<void>
+  stop(): void
+  readonly size: number
+  readonly stopped: boolean
+}
+
+interface CommitterOptions<Item> {
+  readonly machine: GroupCommit<Item>
+  readonly log: VoteLog
+  readonly encode: (batch: Batch<Item>) => Uint8Array
+  readonly onStored: (batch: Batch<Item>) => void
+}
+
+/** Pause before the log is asked again what became of a batch. */
+const AGAIN_MS = 100
+
+export const createCommitter = <Item>(options: CommitterOptions<Item>): Committer<Item> => {
+  const { machine, log, encode, onStored } = options
+  const ended = new AbortController()
+  const waiting = new Set<() => void>()
+  let scheduled = false
+
+  const lostError = (): Error =>
+    new OwnershipLostError('the shard has another owner, or this one has stopped')
+
+  const execute = async (step: Step<Item>): Promise<void> => {
+    const { batch } = step
+    let stored: Batch<Item>[]
+    if (step.do === 'append') {
+      const result = await log.append(batch.id, encode(batch), batch.expected)
+      if (result === 'unknown') await pause(AGAIN_MS)
+      stored = machine.appended(batch, result)
+    } else {
+      const result = await log.look(batch.id, batch.expected)
+      if (result === 'unknown') await pause(AGAIN_MS)
+      stored = machine.looked(batch, result)
+    }
+    // An owner that was stopped meanwhile has answered already that it cannot tell.
+    if (ended.signal.aborted) return
+    for (const done of stored) onStored(done)
+    if (machine.lost) ended.abort()
+    if (machine.size === 0) for (const resolve of waiting) resolve()
+    run()
+  }
+
+  const run = (): void => {
+    for (let step = machine.next(); step && !ended.signal.aborted; step = machine.next()) void execute(step)
+  }
+
+  /** After whatever else arrived in the same read of the socket: so that it leaves in the same batch. */
+  const schedule = (): void => {
+    if (scheduled) return
+    scheduled = true
+    queueMicrotask(() => {
+      scheduled = false
+      run()
+    })
+  }
+
+  const untilEnded = (work: (resolve: () => void) => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (ended.signal.aborted) return reject(lostError())
+      const fail = () => reject(lostError())
+      ended.signal.addEventListener('abort', fail, { once: true })
+      work(() => {
+        ended.signal.removeEventListener('abort', fail)
+        resolve()
+      })
+    })
+
+  return {
+    add(item) {
+      machine.add(item)
+      schedule()
+    },
+    commit: (make) =>
+      untilEnded((resolve) => {
+        machine.add(make(resolve))
+        schedule()
+      }),
+    idle: () =>
+      untilEnded((resolve) => {
+        if (machine.size === 0) return resolve()
+        waiting.add(resolve)
+      }),
+    lostOr: (signal) =>
+      untilEnded((resolve) => {
+        if (signal.aborted) return resolve()
+        signal.addEventListener('abort', resolve, { once: true })
+      }),
+    stop: () => ended.abort(),
+    get size() {
+      return machine.size
+    },
+    get stopped() {
+      return ended.signal.aborted
+    },
+  }
+}

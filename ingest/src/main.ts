@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { watchCatalog } from '@votestream/infra/catalog'
+import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
+import { holdLeases, type Leases } from '@votestream/infra/leases'
+import { configure, runService } from '@votestream/infra/lifecycle'
+import { createLogger } from '@votestream/infra/logging'
+import { connectNats } from '@votestream/infra/nats'
+import { connectRedis, redisReady } from '@votestream/infra/redis'
+import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
+import type { EventNumber } from '@votestream/schema/numbers'
+import { readIngestEnvironment } from './environment.js'
+import { runShardLane } from './shard-lane.js'
+
+/** How long a start waits for Redis before it goes on without. */
+const REDIS_WAIT_MS = 2_000
+
+const environment = configure(() => readIngestEnvironment(process.env))
+const logger = createLogger('ingest', environment.LOG_LEVEL)
+const instance = `ingest-${randomUUID()}`
+
+await runService(logger, async ({ onStop }) => {
+  const { SHARDS: shards, NATS_REPLICAS: replicas } = environment
+  let leases: Leases | undefined
+  const nats = await connectNats({ url: environment.NATS_URL, name: instance, logger })
+  onStop('NATS', nats.close)
+  // Redis only makes a takeover quicker: ingest begins, and goes on, without it.
+  const redis = connectRedis({ url: environment.REDIS_URL, name: instance, logger })
+  onStop('Redis', () => redis.disconnect())
+  await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
+    logger.warn({ err: error }, 'without Redis'),
+  )
+  const health = await startHealthServer({
+    port: environment.INGEST_METRICS_PORT,
+    registry: createMetrics(),
+    missing: () => [...(nats.connected() ? [] : ['NATS']), ...(leases ? [] : ['leases'])],
+  })
+  onStop('health server', health.stop)
+
+  await ensureVoteStreams(nats, { shards, replicas })
+  const closings = new Map<EventNumber, number>()
+  const catalog = await watchCatalog({
+    bucket: await openEventsBucket(nats, replicas),
+    logger,
+    project: ({ closesAtMs }) => ({ closesAtMs }),
+    onChange: ({ number, closesAtMs }) => {
+      if (closesAtMs !== null) closings.set(number, closesAtMs)
+    },
+    bytesMax: 1024 * 1024,
+  })
+  onStop('catalog', catalog.stop)
+
+  leases = await holdLeases({
+    bucket: await openLeasesBucket(nats, replicas),
+    role: 'ingest',
+    instance,
+    shards,
+    logger,
+    work: (shard, signal) =>
+      runShardLane({
+        nats,
+        redis,
+        shard,
+        shards,
+        logger,
+        instance,
+        appendTimeoutMs: environment.APPEND_TIMEOUT_MS,
+        waitingVotesMax: environment.WAITING_VOTES_MAX,
+        now: Date.now,
+        closings,
+        signal,
+      }),
+  })
+  onStop('leases', leases.stop)
+})

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Msg, Subscription } from '@nats-io/nats-core'
+import type { Logger } from '@votestream/infra/logging'
+import type { Nats } from '@votestream/infra/nats'
+import type { Redis } from '@votestream/infra/redis'
+import type { EventNumber, Shard } from '@votestream/schema/numbers'
+import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
+import {
+  BATCH_VOTES_MAX,
+  type Closing,
+  closeReply,
+  closeRequest,
+  encodeOutcomes,
+  logMessage,
+  type Outcome,
+  submissionBatch,
+  type Vote,
+} from '@votestream/schema/votes'
+import { type Committer, createCommitter } from './committer.js'
+import { type Batch, createGroupCommit } from './group-commit.js'
+import { createShardOwner, type PendingVote, type ShardOwner } from './shard-owner.js'
+import { takeOver } from './takeover.js'
+import { createVoteLog } from './vote-log.js'
+
+/** What the owner appends: one of these each. */
+type Item =
+  | { readonly is: 'vote'; readonly pending: PendingVote }
+  | { readonly is: 'closing'; readonly closing: Closing; readonly settle: () => void }
+  | { readonly is: 'takeover'; readonly owner: string; readonly settle: () => void }
+
+export interface ShardLaneOptions {
+  readonly nats: Nats
+  readonly redis: Redis
+  readonly shard: Shard
+  readonly shards: number
+  readonly logger: Logger
+  /** Names this process in the log. */
+  readonly instance: string
+  readonly appendTimeoutMs: number
+  readonly waitingVotesMax: number
+  readonly now: () => number
+  /** Events that end at a known time. */
+  readonly closings: ReadonlyMap<EventNumber, number>
+  readonly signal: AbortSignal
+}
+
+/** Bytes of one message at most, well below the broker's smallest default. */
+const BATCH_BYTES_MAX = 512 * 1024
+/** How often the clock is held against the events' ends. */
+const CLOSINGS_EVERY_MS = 200
+/** A lane that ends in order waits this long for what is under way. */
+const DRAIN_MS = 2_000
+
+/**
+ * The owner of one shard at work, until the signal:
+ *
+ * 1. It learns who has voted (takeover). Dying here: nothing was promised.
+ * 2. It appends a takeover record. From then on whatever an earlier owner still has under way is refused by the
+ *    fence. Dying here: the next owner does the same.
+ * 3. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
+ *    in the log, and the next owner answers a repeat of the attempt from there.
+ */
+export const runShardLane = async (options: ShardLaneOptions): Promise<void> => {
+  const { nats, shard, instance, signal, appendTimeoutMs } = options
+  const { state, lastSequence } = await takeOver(options)
+  const owner = createShardOwner(state)
+  const committer = createCommitter<Item>({
+    machine: createGroupCommit({
+      lastSequence,
+      newId: randomUUID,
+      batchItemsMax: BATCH_VOTES_MAX,
+      batchBytesMax: BATCH_BYTES_MAX,
+      bytesOf,
+    }),
+    log: createVoteLog({ nats, shard, appendTimeoutMs }),
+    encode,
+    onStored: (batch) => onStored(owner, batch),
+  })
+  const close = createCloser(owner, committer, options.now)
+  const subscriptions: Subscription[] = []
+  let closingTimer: NodeJS.Timeout | undefined
+  try {
+    await committer.commit((settle) => ({ is: 'takeover', owner: instance, settle }))
+    subscriptions.push(
+      nats.connection.subscribe(ingestSubject(shard), {
+        callback: (error, message) => {
+          if (!error) takeSubmissions(message, owner, committer, options)
+        },
+      }),
+      nats.connection.subscribe(closeSubject(shard), {
+        callback: (error, message) => {
+          if (!error) void takeClose(message, close, options)
+        },
+      }),
+    )
+    closingTimer = setInterval(() => {
+      for (const [event, closesAtMs] of options.closings) {
+        // One that fails is tried again by the next owner; an event closed already costs one look-up.
+        if (closesAtMs <= options.now()) close(event).catch(() => undefined)
+      }
+    }, CLOSINGS_EVERY_MS)
+    await committer.lostOr(signal)
+  } finally {
+    clearInterval(closingTimer)
+    if (signal.aborted) {
+      // In order: what was sent to this owner is still taken, committed and answered before the lease goes back.
+      const drained = Promise.all(subscriptions.map((subscription) => subscription.drain()))
+      await Promise.race([drained.then(() => committer.idle()), pause(DRAIN_MS)]).catch(() => undefined)
+    }
+    for (const subscription of subscriptions) subscription.unsubscribe()
+    committer.stop()
+    // What is still open is not decided here: gateways ask the next owner, who knows the log.
+    owner.abandon()
+  }
+}
+
+/** Closes an event in this shard's log, once, however often it is asked. */
+const createCloser = (owner: ShardOwner, committer: Committer<Item>, now: () => number) => {
+  const underWay = new Map<EventNumber, Promise<void>>()
+  return async (event: EventNumber): Promise<void> => {
+    const closing = owner.close(event, now())
+    if (!closing) return underWay.get(event)
+    const done = committer.commit((settle) => ({ is: 'closing', closing, settle }))
+    underWay.set(event, done)
+    await done
+    underWay.delete(event)
+  }
+}
+
+/** Decides a batch of submissions and answers when the last of them is settled. */
+const takeSubmissions = (
+  message: Msg,
+  owner: ShardOwner,
+  committer: Committer<Item>,
+  { now, closings, waitingVotesMax, logger }: ShardLaneOptions,
+): void => {
+  let votes: Vote[]
+  try {
+    votes = submissionBatch.decode(message.data).votes
+  } catch (error) {
+    // A gateway of another version: it asks on, and another owner may understand it.
+    logger.error({ err: error }, 'a batch of submissions cannot be read')
+    message.respond(encodeOutcomes(null))
+    return
+  }
+  if (committer.stopped) {
+    message.respond(encodeOutcomes(null))
+    return
+  }
+  if (committer.size + votes.length > waitingVotesMax) {
+    message.respond(encodeOutcomes(votes.map(() => 'unavailable')))
+    return
+  }
+  const outcomes: Outcome[] = new Array(votes.length)
+  let open = votes.length
+  const nowMs = now()
+  for (const [index, vote] of votes.entries()) {
+    const settle = (outcome: Outcome): void => {
+      outcomes[index] = outcome
+      open -= 1
+      if (open === 0) message.respond(encodeOutcomes(outcomes))
+    }
+    const pending = owner.submit(vote, settle, nowMs, closings.get(vote.event) ?? null)
+    if (pending) committer.add({ is: 'vote', pending })
+  }
+}
+
+const takeClose = async (
+  message: Msg,
+  close: (event: EventNumber) => Promise<void>,
+  { logger }: ShardLaneOptions,
+): Promise<void> => {
+  try {
+    await close(closeRequest.decode(message.data).event)
+    message.respond(closeReply.encode({ closed: true }))
+  } catch (error) {
+    logger.warn({ err: error }, 'an event could not be closed here')
+    message.respond(closeReply.encode({ closed: false }))
+  }
+}
+
+const bytesOf = (item: Item): number =>
+  item.is === 'vote' ? 96 + 3 * (item.pending.vote.deviceId.length + item.pending.vote.appVersion.length) : 64
+
+const encode = ({ items }: Batch<Item>): Uint8Array =>
+  logMessage.encode({
+    votes: items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : [])),
+    closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
+    takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
+  })
+
+const onStored = (owner: ShardOwner, { items }: Batch<Item>): void => {
+  for (const item of items) {
+    if (item.is === 'vote') owner.stored(item.pending)
+    else {
+      if (item.is === 'closing') owner.closed(item.closing.event)
+      item.settle()
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
+import type { VotedSet } from '@votestream/schema/voted-set'
+import type { Closing, LogMessage, Outcome, Vote } from '@votestream/schema/votes'
+import type { Attempts } from './attempts.js'
+
+/**
+ * What a shard's owner knows and decides, as a state machine over its own log: nothing here talks to a server.
+ * Nothing is called a duplicate that is not in the log, and nothing is accepted twice: a vote that was accepted
+ * and is not on disk yet is *pending*, and a second one of the same voter shares its fate.
+ */
+export interface OwnerState {
+  readonly voted: VotedSet
+  readonly attempts: Attempts
+  /** Events whose closing is in the log, or is on its way there. */
+  readonly closed: Set<EventNumber>
+  /** `acked_at` of the last vote; it never goes back. Milliseconds since 1970. */
+  lastAckedAtMs: number
+}
+
+/** Takes the outcome of one submission. */
+export type Settle = (outcome: Outcome) => void
+
+export interface PendingVote {
+  readonly vote: Vote
+  readonly waiting: { readonly attempt: number; readonly settle: Settle }[]
+}
+
+export interface ShardOwner {
+  /**
+   * Decides a submission. What is decided now is settled now; otherwise it waits for a vote on its way to disk.
+   * @param closesAtMs what the catalog says of the event; null when it has no end or is not known.
+   * @returns the vote to append, when this one is new.
+   */
+  submit(vote: Vote, settle: Settle, nowMs: number, closesAtMs: number | null): PendingVote | undefined
+  /** Answers everyone who waits for this vote: it is on disk. */
+  stored(pending: PendingVote): void
+  /** @returns the closing to append, unless the event is closed here, or about to be. */
+  close(event: EventNumber, nowMs: number): Closing | undefined
+  closed(event: EventNumber): void
+  /** Answers everyone who waits: this owner cannot tell what became of their votes. */
+  abandon(): void
+}
+
+export const createShardOwner = (state: OwnerState): ShardOwner => {
+  const { voted, attempts, closed } = state
+  const pending = new Map<EventNumber, Map<VoterNumber, PendingVote>>()
+
+  return {
+    submit(vote, settle, nowMs, closesAtMs) {
+      const { event, voter, attempt } = vote
+      if (attempts.is(event, voter, attempt)) {
+        settle('accepted')
+        return undefined
+      }
+      if (voted.has(event, voter)) {
+        settle('duplicate')
+        return undefined
+      }
+      const under = pending.get(event)?.get(voter)
+      if (under) {
+        under.waiting.push({ attempt, settle })
+        return undefined
+      }
+      if (closed.has(event) || (closesAtMs !== null && closesAtMs <= nowMs)) {
+        settle('closed')
+        return undefined
+      }
+      state.lastAckedAtMs = Math.max(state.lastAckedAtMs, nowMs)
+      vote.ackedAtMs = state.lastAckedAtMs
+      const accepted: PendingVote = { vote, waiting: [{ attempt, settle }] }
+      const voters = pending.get(event) ?? new Map<VoterNumber, PendingVote>()
+      pending.set(event, voters)
+      voters.set(voter, accepted)
+      return accepted
+    },
+    stored({ vote, waiting }) {
+      const { event, voter, attempt } = vote
+      voted.add(event, voter)
+      attempts.add(event, voter, attempt, vote.ackedAtMs)
+      const voters = pending.get(event)
+      voters?.delete(voter)
+      if (voters?.size === 0) pending.delete(event)
+      for (const waiter of waiting) waiter.settle(waiter.attempt === attempt ? 'accepted' : 'duplicate')
+    },
+    close(event, nowMs) {
+      if (closed.has(event)) return undefined
+      // From here on no vote of this event is accepted, so none can stand behind the closing in the log.
+      closed.add(event)
+      return { event, closedAtMs: nowMs }
+    },
+    closed(event) {
+      // Nobody can vote in it any more, so nobody need be remembered; attempts stay known for a while.
+      voted.drop(event)
+    },
+    abandon() {
+      for (const voters of pending.values()) {
+        for (const { waiting } of voters.values()) for (const waiter of waiting) waiter.settle('unavailable')
+      }
+      pending.clear()
+    },
+  }
+}
+
+/** Brings an owner's state up to a message that stands in the log. */
+export const replayMessage = (state: OwnerState, { votes, closings }: LogMessage): void => {
+  for (const { event, voter, attempt, ackedAtMs } of votes) {
+    if (!state.closed.has(event)) state.voted.add(event, voter)
+    state.attempts.add(event, voter, attempt, ackedAtMs)
+    state.lastAckedAtMs = Math.max(state.lastAckedAtMs, ackedAtMs)
+  }
+  for (const { event } of closings) {
+    state.closed.add(event)
+    state.voted.drop(event)
+  }
+}

@@ -1,0 +1,54 @@
+import { JetStreamApiError } from '@nats-io/jetstream'
+import type { Nats } from '@votestream/infra/nats'
+import type { Shard } from '@votestream/schema/numbers'
+import { voteStream, voteSubject } from '@votestream/schema/subjects'
+import type { AppendResult, LookResult } from './group-commit.js'
+
+/** The end of a shard's log that is written to. */
+export interface VoteLog {
+  /** Appends one message after the sequence that is expected, or finds that this id stands there already. */
+  append(id: string, payload: Uint8Array, expected: number): Promise<AppendResult>
+  /** What stands right after a sequence. */
+  look(id: string, expected: number): Promise<LookResult>
+}
+
+const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
+const WRONG_LAST_SEQUENCE = new Set([10071, 10164])
+
+interface VoteLogOptions {
+  readonly nats: Nats
+  readonly shard: Shard
+  /** Without an answer after this, an append's outcome counts as unknown. */
+  readonly appendTimeoutMs: number
+}
+
+export const createVoteLog = ({ nats, shard, appendTimeoutMs }: VoteLogOptions): VoteLog => {
+  const messageId = (id: string): string => `${id}:${shard}`
+
+  const look = async (id: string, expected: number): Promise<LookResult> => {
+    const { state } = await nats.jsm.streams.info(voteStream(shard))
+    if (state.last_seq === expected) return 'end'
+    // The log is shorter than what was acknowledged from it, or begins later: not the log this owner knew.
+    if (state.last_seq < expected || state.first_seq > expected + 1) return 'foreign'
+    const message = await nats.jsm.streams.getMessage(voteStream(shard), { seq: expected + 1 })
+    return message?.header.get(MESSAGE_ID_HEADER) === id ? 'stored' : 'foreign'
+  }
+
+  return {
+    async append(id, payload, expected) {
+      try {
+        await nats.js.publish(voteSubject(shard), payload, {
+          msgID: messageId(id),
+          expect: { streamName: voteStream(shard), lastSequence: expected },
+          timeout: appendTimeoutMs,
+        })
+        return 'stored'
+      } catch (error) {
+        // Only the fence's own answer is a refusal. Whatever else went wrong, the message may be in the log.
+        const refused = error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.has(error.code)
+        return refused ? 'refused' : 'unknown'
+      }
+    },
+    look: (id, expected) => look(messageId(id), expected).catch(() => 'unknown' as const),
+  }
+}
