@@ -13,7 +13,7 @@ const RENEW_EVERY_MS = 1_000
 const TRUST_MS = LEASE_TTL_MS - 300
 /** Pause before work that failed under a lease is begun again: doubled each time, up to the maximum. */
 const RETRY_MS = 100
-const RETRY_MAX_MS = 5_000
+const RETRY_MAX_MS = 1_000
 
 export interface Leases {
   held(): Shard[]

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Logger } from './logging.js'
 
@@ -60,4 +61,19 @@ export const refuseEviction = async (redis: Redis): Promise<void> => {
   if (policy !== undefined && policy !== 'noeviction') {
     throw new Error(`Redis has maxmemory-policy ${policy}; it must be noeviction`)
   }
+}
+
+/** A Lua script, sent once and called by its digest from then on. */
+export type RedisScript = (
+  keys: readonly string[],
+  args: readonly (string | Buffer | number)[],
+) => Promise<unknown>
+
+export const defineScript = (redis: Redis, lua: string): RedisScript => {
+  const name = `script_${createHash('sha1').update(lua).digest('hex')}`
+  redis.defineCommand(name, { lua })
+  // ioredis adds the command as a method; its types cannot know.
+  const command = (redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[name]
+  if (!command) throw new Error('the script was not defined')
+  return (keys, args) => command.call(redis, keys.length, ...keys, ...args)
 }

@@ -7,6 +7,7 @@ import type { Redis } from '@votestream/infra/redis'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
 import {
+  BATCH_BYTES_MAX,
   BATCH_VOTES_MAX,
   type Closing,
   closeReply,
@@ -16,6 +17,7 @@ import {
   type Outcome,
   submissionBatch,
   type Vote,
+  voteBytesMax,
 } from '@votestream/schema/votes'
 import { type Committer, createCommitter } from './committer.js'
 import { type Batch, createGroupCommit } from './group-commit.js'
@@ -45,8 +47,6 @@ export interface ShardLaneOptions {
   readonly signal: AbortSignal
 }
 
-/** Bytes of one message at most, well below the broker's smallest default. */
-const BATCH_BYTES_MAX = 512 * 1024
 /** How often the clock is held against the events' ends. */
 const CLOSINGS_EVERY_MS = 200
 /** A lane that ends in order waits this long for what is under way. */
@@ -180,8 +180,7 @@ const takeClose = async (
   }
 }
 
-const bytesOf = (item: Item): number =>
-  item.is === 'vote' ? 96 + 3 * (item.pending.vote.deviceId.length + item.pending.vote.appVersion.length) : 64
+const bytesOf = (item: Item): number => (item.is === 'vote' ? voteBytesMax(item.pending.vote) : 64)
 
 const encode = ({ items }: Batch<Item>): Uint8Array =>
   logMessage.encode({

@@ -35,11 +35,15 @@ export const takeOver = async (
 ): Promise<{ state: OwnerState; lastSequence: number }> => {
   const { nats, shard, shards, logger, now, signal } = options
   const beganMs = performance.now()
-  const position = await logPosition(nats, shard)
-  const kept = await readRedis(options, position).catch((error: unknown) => {
+  const before = await logPosition(nats, shard)
+  const kept = await readRedis(options, before).catch((error: unknown) => {
     logger.warn({ err: error, shard }, 'Redis cannot tell who has voted; reading the whole log')
     return undefined
   })
+  // Asked after Redis, which is behind the log at every moment: one that is ahead is the view of another log.
+  const position = await logPosition(nats, shard)
+  if (kept && kept.sequence > position.lastSequence)
+    throw new Error(`shard ${shard}: Redis is ahead of the log`)
   if (!kept && position.firstSequence > 1) {
     throw new Error(
       `shard ${shard}: the log begins at ${position.firstSequence} and Redis has nothing before`,
@@ -130,7 +134,7 @@ async function* chunkSlices(redis: Redis, shard: Shard, event: EventNumber): Asy
 const usableCheckpoint = async (
   redis: Redis,
   shard: Shard,
-  { generation, firstSequence, lastSequence }: LogPosition,
+  { generation, firstSequence }: LogPosition,
 ): Promise<number | undefined> => {
   const [storedGeneration, stored, wholeAt] = await redis.hmget(
     checkpointKey(shard),
@@ -141,5 +145,5 @@ const usableCheckpoint = async (
   if (storedGeneration !== generation) return undefined
   const sequence = Number(stored)
   const whole = sequence >= Number(wholeAt ?? 0)
-  return whole && sequence <= lastSequence && sequence + 1 >= firstSequence ? sequence : undefined
+  return whole && sequence + 1 >= firstSequence ? sequence : undefined
 }

@@ -8,7 +8,8 @@ import type { EventNumber, Shard } from './numbers.js'
 /**
  * Hash: how far into the shard's log everything below is. Fields: `generation` (the stream's creation, so that
  * another stream's sequences are never mistaken for this one's), `sequence` (the last message applied), and
- * `whole_at` (until `sequence` reaches it the shard is being rebuilt, and its totals are not to be shown).
+ * `whole_at` (until `sequence` reaches it the shard is being rebuilt, and its totals are not to be shown). While
+ * it is being cleared for that there is only `clearing`, the token of whoever clears it.
  */
 export const checkpointKey = (shard: Shard): string => `{s${shard}}:checkpoint`
 

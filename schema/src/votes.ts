@@ -47,6 +47,11 @@ export type Outcome = (typeof OUTCOMES)[number]
 
 /** Votes in one message at most: it bounds a commit's size on the wire, on disk and in Lua. */
 export const BATCH_VOTES_MAX = 1000
+/** Bytes of votes in one message at most, well below the broker's smallest default of 1 MiB. */
+export const BATCH_BYTES_MAX = 512 * 1024
+/** No encoded vote is larger than this: its numbers, its trace id, and its texts in UTF-8. */
+export const voteBytesMax = ({ deviceId, appVersion }: Pick<Vote, 'deviceId' | 'appVersion'>): number =>
+  128 + 3 * (deviceId.length + appVersion.length)
 /** Attempt ids are below this. */
 export const ATTEMPT_LIMIT = 2 ** 52
 

@@ -1,0 +1,189 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from '@votestream/infra/logging'
+import type { Nats } from '@votestream/infra/nats'
+import { VotestreamError } from '@votestream/schema/errors'
+import { allShards, type EventNumber, type Shard, shardOf } from '@votestream/schema/numbers'
+import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
+import {
+  BATCH_BYTES_MAX,
+  BATCH_VOTES_MAX,
+  closeReply,
+  closeRequest,
+  decodeOutcomes,
+  type Outcome,
+  submissionBatch,
+  type Vote,
+  voteBytesMax,
+} from '@votestream/schema/votes'
+
+/** A vote as the gateway hands it in. */
+export type Submission = Omit<Vote, 'ackedAtMs' | 'flags'>
+
+/** Hands votes to the owners of their shards, in batches. */
+export interface VoteIntake {
+  /**
+   * Resolves when the vote's fate is durable: `accepted` means that it is on disk.
+   * @throws VotestreamError VOTES_UNAVAILABLE when no owner could tell in time. The vote may still be in the log;
+   * a repeat of the same attempt tells.
+   */
+  submit(submission: Submission): Promise<Exclude<Outcome, 'unavailable'>>
+  /** Resolves when every shard has the event's closing in its log. @throws VotestreamError VOTES_UNAVAILABLE */
+  close(event: EventNumber): Promise<void>
+  /** Resolves when nothing is under way. */
+  stop(): Promise<void>
+}
+
+interface VoteIntakeOptions {
+  readonly nats: Nats
+  readonly shards: number
+  readonly logger: Logger
+  /** How long a vote may look for an owner. */
+  readonly ackDeadlineMs?: number
+}
+
+interface Waiting {
+  readonly vote: Vote
+  readonly deadlineMs: number
+  readonly resolve: (outcome: Exclude<Outcome, 'unavailable'>) => void
+  readonly reject: (error: VotestreamError) => void
+}
+
+/** Batches of one shard under way at once: one being committed, one on its way. */
+const INFLIGHT_MAX = 2
+/** Votes that may wait for one shard; beyond, they are turned away at once. */
+const WAITING_MAX = 20_000
+/** An owner that does not answer a batch in this time may be dead: another is asked. */
+const REPLY_TIMEOUT_MS = 1_500
+/** Pause before an owner is looked for again. */
+const AGAIN_MS = 25
+
+export const createVoteIntake = ({
+  nats,
+  shards,
+  logger,
+  ackDeadlineMs = 5_000,
+}: VoteIntakeOptions): VoteIntake => {
+  const lanes = allShards(shards).map((shard) => createLane(nats, shard, logger))
+
+  return {
+    submit(submission) {
+      const lane = lanes[shardOf(submission.voter, shards)]
+      return new Promise((resolve, reject) => {
+        const vote: Vote = { ...submission, ackedAtMs: 0, flags: 0 }
+        lane?.add({ vote, deadlineMs: Date.now() + ackDeadlineMs, resolve, reject })
+      })
+    },
+    async close(event) {
+      const deadlineMs = Date.now() + ackDeadlineMs
+      await Promise.all(allShards(shards).map((shard) => closeIn(nats, shard, event, deadlineMs)))
+    },
+    async stop() {
+      await Promise.all(lanes.map((lane) => lane.idle()))
+    },
+  }
+}
+
+const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
+  let queue: Waiting[] = []
+  let inflight = 0
+  let scheduled = false
+  const idle: (() => void)[] = []
+
+  const schedule = (): void => {
+    if (scheduled) return
+    scheduled = true
+    // After the other requests that arrived in the same turn: so that they leave in the same batch.
+    setImmediate(() => {
+      scheduled = false
+      send()
+    })
+  }
+
+  const send = (): void => {
+    while (inflight < INFLIGHT_MAX && queue.length > 0) {
+      const batch = takeBatch()
+      inflight += 1
+      void exchange(batch).then((open) => {
+        inflight -= 1
+        if (open.length > 0) queue = [...open, ...queue]
+        else if (queue.length === 0 && inflight === 0) for (const resolve of idle.splice(0)) resolve()
+        if (queue.length > 0) schedule()
+      })
+    }
+  }
+
+  const takeBatch = (): Waiting[] => {
+    let bytes = 0
+    let end = 0
+    for (; end < Math.min(queue.length, BATCH_VOTES_MAX); end += 1) {
+      const waiting = queue[end]
+      bytes += waiting ? voteBytesMax(waiting.vote) : 0
+      if (end > 0 && bytes > BATCH_BYTES_MAX) break
+    }
+    const batch = queue.slice(0, end)
+    queue = queue.slice(end)
+    return batch
+  }
+
+  /** @returns the votes whose fate is still open, after a pause. */
+  const exchange = async (batch: Waiting[]): Promise<Waiting[]> => {
+    const outcomes = await ask(batch)
+    const open: Waiting[] = []
+    for (const [index, waiting] of batch.entries()) {
+      const outcome = outcomes?.[index] ?? 'unavailable'
+      if (outcome !== 'unavailable') waiting.resolve(outcome)
+      else if (Date.now() >= waiting.deadlineMs) waiting.reject(unavailable())
+      else open.push(waiting)
+    }
+    if (open.length > 0) await pause(AGAIN_MS)
+    return open
+  }
+
+  /** @returns null when whoever was asked does not own the shard, or nobody answered. */
+  const ask = async (batch: Waiting[]): Promise<Outcome[] | null> => {
+    try {
+      const payload = submissionBatch.encode({ votes: batch.map(({ vote }) => vote) })
+      const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, latestDeadline(batch) - Date.now()))
+      const reply = await nats.connection.request(ingestSubject(shard), payload, { timeout })
+      return decodeOutcomes(reply.data)
+    } catch (error) {
+      logger.debug({ err: error, shard }, 'no owner answered')
+      return null
+    }
+  }
+
+  return {
+    add(waiting: Waiting): void {
+      if (queue.length >= WAITING_MAX) {
+        waiting.reject(unavailable())
+        return
+      }
+      queue.push(waiting)
+      schedule()
+    },
+    idle: (): Promise<void> =>
+      new Promise((resolve) => {
+        if (queue.length === 0 && inflight === 0) resolve()
+        else idle.push(resolve)
+      }),
+  }
+}
+
+const latestDeadline = (batch: readonly Waiting[]): number =>
+  batch.reduce((latest, { deadlineMs }) => Math.max(latest, deadlineMs), 0)
+
+const closeIn = async (nats: Nats, shard: Shard, event: EventNumber, deadlineMs: number): Promise<void> => {
+  const payload = closeRequest.encode({ event })
+  for (;;) {
+    const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, deadlineMs - Date.now()))
+    const closed = await nats.connection
+      .request(closeSubject(shard), payload, { timeout })
+      .then((reply) => closeReply.decode(reply.data).closed)
+      .catch(() => false)
+    if (closed) return
+    if (Date.now() >= deadlineMs) throw unavailable()
+    await pause(AGAIN_MS)
+  }
+}
+
+const unavailable = (): VotestreamError => new VotestreamError('VOTES_UNAVAILABLE', { retryAfterSeconds: 1 })

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import type { LogPosition } from '@votestream/infra/log-reader'
+import { defineScript, type Redis } from '@votestream/infra/redis'
+import type { EventNumber, Shard } from '@votestream/schema/numbers'
+import { checkpointKey, shardPattern } from '@votestream/schema/redis-keys'
+import { applyVotesScript, beginViewScript, clearKeysScript } from '@votestream/schema/redis-scripts'
+import { parseTally, type Tally } from '@votestream/schema/tally'
+import type { StretchCall } from './stretch.js'
+
+/** How far into a shard's log its view in Redis is. */
+export interface Checkpoint {
+  readonly generation: string
+  readonly sequence: number
+  /** Below this sequence the view is being made anew, and its totals are not to be shown. */
+  readonly wholeAt: number
+}
+
+export type Applied =
+  | { readonly applied: true; readonly tallies: ReadonlyMap<EventNumber, Tally> }
+  /** The view ends elsewhere: nothing was written. */
+  | { readonly applied: false }
+
+/** One shard's view in Redis. */
+export interface View {
+  /** Undefined: there is none, or one is being cleared. */
+  checkpoint(): Promise<Checkpoint | undefined>
+  apply(call: StretchCall): Promise<Applied>
+  /** Empties the view, so that the log can be applied from its beginning. */
+  clear(position: LogPosition): Promise<void>
+}
+
+const KEYS_AT_ONCE = 1_000
+
+export const createView = (redis: Redis, shard: Shard): View => {
+  const applyVotes = defineScript(redis, applyVotesScript)
+  const clearKeys = defineScript(redis, clearKeysScript)
+  const beginView = defineScript(redis, beginViewScript)
+  const key = checkpointKey(shard)
+
+  return {
+    async checkpoint() {
+      const [generation, sequence, wholeAt] = await redis.hmget(key, 'generation', 'sequence', 'whole_at')
+      if (!generation || sequence == null) return undefined
+      return { generation, sequence: Number(sequence), wholeAt: Number(wholeAt ?? 0) }
+    },
+    async apply({ keys, args, events }) {
+      // The shape that apply-votes.lua answers.
+      const [applied, ...tallies] = (await applyVotes(keys, args)) as [number, ...string[][]]
+      if (applied !== 1) return { applied: false }
+      return {
+        applied: true,
+        tallies: new Map(events.map((event, index) => [event, parseTally(tallies[index] ?? [])])),
+      }
+    },
+    async clear({ generation, lastSequence }) {
+      const token = randomUUID()
+      // 1. Mark. From here on no stretch fits, whoever sends it. Dying here: the next one clears under its own
+      //    token, and this one's deletions are refused from then on.
+      await redis.multi().del(key).hset(key, 'clearing', token).exec()
+      // 2. Delete everything else. Dying here: as above.
+      for await (const found of redis.scanStream({ match: shardPattern(shard), count: KEYS_AT_ONCE })) {
+        const others = (found as string[]).filter((name) => name !== key)
+        if (others.length > 0 && (await clearKeys([key, ...others], [token])) !== 1) throw new ClearingError()
+      }
+      // 3. Begin. The view holds nothing, and says that it is not whole before the log's present end.
+      if ((await beginView([key], [token, generation, lastSequence])) !== 1) throw new ClearingError()
+    },
+  }
+}
+
+/** Somebody else has begun to make the view anew. */
+class ClearingError extends Error {
+  override readonly name = 'ClearingError'
+  constructor() {
+    super('another instance is making the view anew')
+  }
+}

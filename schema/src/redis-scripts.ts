@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs'
+
+const script = (name: string): string =>
+  readFileSync(new URL(`../../lua/${name}.lua`, import.meta.url), 'utf8')
+
+/** The scripts that change a shard's view. What they take and answer stands at the head of each file. */
+export const applyVotesScript = script('apply-votes')
+export const clearKeysScript = script('clear-keys')
+export const beginViewScript = script('begin-view')
