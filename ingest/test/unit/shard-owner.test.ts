@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { contestantIndex, eventNumber, voterNumber } from '@votestream/schema/numbers'
+import { createVotedSet } from '@votestream/schema/voted-set'
+import type { Outcome, Vote } from '@votestream/schema/votes'
+import { ATTEMPTS_KEPT_MS, createAttempts } from '../../src/attempts.js'
+import { createShardOwner, type OwnerState, type PendingVote, replayMessage } from '../../src/shard-owner.js'
+
+const event = eventNumber(1)
+
+const voteOf = (voter: number, attempt = voter, contestant = 0): Vote => ({
+  event,
+  voter: voterNumber(voter),
+  contestant: contestantIndex(contestant),
+  attempt,
+  ackedAtMs: 0,
+  flags: 0,
+  clientTimestampMs: 0,
+  deviceId: '',
+  appVersion: '',
+  channel: 1,
+  traceId: '',
+})
+
+const setUp = () => {
+  const state: OwnerState = {
+    voted: createVotedSet(1),
+    attempts: createAttempts(),
+    closed: new Set(),
+    lastAckedAtMs: 0,
+  }
+  const owner = createShardOwner(state)
+  const outcomes: Outcome[] = []
+  const submit = (vote: Vote, nowMs = 1_000, closesAtMs: number | null = null): PendingVote | undefined =>
+    owner.submit(vote, (outcome) => outcomes.push(outcome), nowMs, closesAtMs)
+  return { state, owner, outcomes, submit }
+}
+
+const accepted = (pending: PendingVote | undefined): PendingVote => {
+  assert.ok(pending)
+  return pending
+}
+
+describe("a shard's owner", () => {
+  it('answers nobody before the vote is on disk', () => {
+    const { owner, outcomes, submit } = setUp()
+    const pending = accepted(submit(voteOf(1)))
+    assert.deepEqual(outcomes, [])
+    owner.stored(pending)
+    assert.deepEqual(outcomes, ['accepted'])
+  })
+
+  it('a second vote shares the fate of the first, then is a duplicate', () => {
+    const { owner, outcomes, submit } = setUp()
+    const pending = accepted(submit(voteOf(1, 10)))
+    assert.equal(submit(voteOf(1, 11)), undefined)
+    assert.deepEqual(outcomes, [])
+    owner.stored(pending)
+    assert.deepEqual(outcomes, ['accepted', 'duplicate'])
+    assert.equal(submit(voteOf(1, 12)), undefined)
+    assert.equal(outcomes.at(-1), 'duplicate')
+  })
+
+  it('the same attempt gets the same answer, under way and afterwards', () => {
+    const { owner, outcomes, submit } = setUp()
+    const pending = accepted(submit(voteOf(1, 10)))
+    submit(voteOf(1, 10))
+    owner.stored(pending)
+    submit(voteOf(1, 10))
+    assert.deepEqual(outcomes, ['accepted', 'accepted', 'accepted'])
+  })
+
+  it('an owner that cannot tell says so, and calls nobody a duplicate', () => {
+    const { owner, outcomes, submit } = setUp()
+    submit(voteOf(1, 10))
+    submit(voteOf(1, 11))
+    owner.abandon()
+    assert.deepEqual(outcomes, ['unavailable', 'unavailable'])
+  })
+
+  it('acked_at never goes back, though the clock does', () => {
+    const { submit } = setUp()
+    assert.equal(accepted(submit(voteOf(1), 5_000)).vote.ackedAtMs, 5_000)
+    assert.equal(accepted(submit(voteOf(2), 4_000)).vote.ackedAtMs, 5_000)
+  })
+
+  it('takes no vote from the moment the event ends, by the clock or by a closing', () => {
+    const { owner, outcomes, submit } = setUp()
+    assert.ok(submit(voteOf(1), 999, 1_000))
+    assert.equal(submit(voteOf(2), 1_000, 1_000), undefined)
+    assert.deepEqual(outcomes, ['closed'])
+    assert.deepEqual(owner.close(event, 1_000), { event, closedAtMs: 1_000 })
+    assert.equal(owner.close(event, 2_000), undefined, 'a closing is appended once')
+    assert.equal(submit(voteOf(3)), undefined)
+    assert.deepEqual(outcomes, ['closed', 'closed'])
+  })
+
+  it('an attempt that was accepted is still known after the closing', () => {
+    const { owner, outcomes, submit } = setUp()
+    owner.stored(accepted(submit(voteOf(1, 10))))
+    owner.close(event, 1_000)
+    owner.closed(event)
+    submit(voteOf(1, 10))
+    assert.equal(outcomes.at(-1), 'accepted')
+  })
+
+  it('a new owner that has read the log answers as the old one would', () => {
+    const { state, outcomes, submit } = setUp()
+    replayMessage(state, { votes: [{ ...voteOf(1, 10), ackedAtMs: 9_000 }], closings: [], takeover: null })
+    submit(voteOf(1, 10))
+    submit(voteOf(1, 11))
+    assert.deepEqual(outcomes, ['accepted', 'duplicate'])
+    assert.equal(accepted(submit(voteOf(2), 8_000)).vote.ackedAtMs, 9_000)
+    replayMessage(state, { votes: [], closings: [{ event, closedAtMs: 9_500 }], takeover: null })
+    submit(voteOf(3))
+    assert.equal(outcomes.at(-1), 'closed')
+  })
+})
+
+describe('the memory of attempts', () => {
+  it('knows an attempt for half a minute, and forgets it after a minute', () => {
+    const attempts = createAttempts()
+    attempts.add(event, voterNumber(1), 7, 100_000)
+    attempts.add(event, voterNumber(2), 8, 100_000 + ATTEMPTS_KEPT_MS - 1)
+    assert.ok(attempts.is(event, voterNumber(1), 7))
+    assert.ok(!attempts.is(event, voterNumber(1), 8))
+    attempts.add(event, voterNumber(3), 9, 100_000 + ATTEMPTS_KEPT_MS)
+    assert.ok(attempts.is(event, voterNumber(2), 8))
+    attempts.add(event, voterNumber(4), 9, 100_000 + 2 * ATTEMPTS_KEPT_MS)
+    assert.ok(!attempts.is(event, voterNumber(1), 7))
+  })
+})

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { eventNumber, shardNumber } from '@votestream/schema/numbers'
+import type { Tally } from '@votestream/schema/tally'
+import type { BoardPart } from '@votestream/schema/votes'
+import { createPartPublisher } from '../../src/publish/part-publisher.js'
+
+const tally = (sequence: number): Tally => ({
+  totals: [sequence],
+  sequence,
+  ackedAtMs: sequence,
+  entries: sequence,
+  rejected: 0,
+  superseded: 0,
+  closedAtMs: null,
+})
+
+describe('the publisher of parts', () => {
+  it('publishes the first part at once, then only the latest of each tick', async () => {
+    const published: BoardPart[] = []
+    const publisher = createPartPublisher({ publish: (_event, part) => void published.push(part), tickMs: 5 })
+    const event = eventNumber(3)
+    for (const sequence of [1, 2, 3, 4]) {
+      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]))
+    }
+    assert.deepEqual(
+      published.map(({ sequence }) => sequence),
+      [1],
+    )
+    while (published.length < 2) await new Promise(setImmediate)
+    assert.equal(published[1]?.sequence, 4)
+    assert.deepEqual(published[1]?.totals, [4])
+    publisher.stop()
+  })
+})
