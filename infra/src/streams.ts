@@ -93,11 +93,11 @@ export const openBuckets = async (nats: Nats, replicas: number): Promise<Buckets
 export const openEventsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
   new Kvm(nats.js).create(EVENTS_BUCKET, { history: 1, replicas, storage: StorageType.File })
 
-/** In memory: a lease is about who works, never about what is true, so losing them all only costs a moment. */
+/** On disk, although losing every lease would only cost a moment: a bucket in memory is gone with its server. */
 export const openLeasesBucket = async (nats: Nats, replicas: number): Promise<KV> =>
   new Kvm(nats.js).create(LEASES_BUCKET, {
     history: 1,
     replicas,
-    storage: StorageType.Memory,
+    storage: StorageType.File,
     ttl: LEASE_TTL_MS,
   })

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { KV } from '@nats-io/kv'
+import type { Shard } from '@votestream/schema/numbers'
+import { holdLeases, type Leases } from '../../src/leases.js'
+import { createLogger } from '../../src/logging.js'
+import { connectNats, type Nats } from '../../src/nats.js'
+import { startServersForTest, type TestServers } from '../../src/servers/test-servers.js'
+import { LEASE_TTL_MS, openLeasesBucket } from '../../src/streams.js'
+
+const logger = createLogger('test', 'silent')
+
+describe('leases', () => {
+  let servers: TestServers
+  const connections: Nats[] = []
+  const holders: Leases[] = []
+
+  before(async () => {
+    servers = await startServersForTest(['nats'])
+  })
+  after(() => servers.stop())
+  afterEach(async () => {
+    await Promise.all(holders.splice(0).map((holder) => holder.stop()))
+    await Promise.all(connections.splice(0).map((nats) => nats.close()))
+  })
+
+  const open = async (): Promise<{ nats: Nats; bucket: KV }> => {
+    const nats = await connectNats({ url: servers.get('nats').url, name: 'test', logger })
+    connections.push(nats)
+    return { nats, bucket: await openLeasesBucket(nats, 1) }
+  }
+
+  /** Work that says what it is doing. */
+  const hold = async (role: string, instance: string, shards: number) => {
+    const { nats, bucket } = await open()
+    const working = new Set<Shard>()
+    const leases = await holdLeases({
+      bucket,
+      role,
+      instance,
+      shards,
+      logger,
+      work: async (shard, signal) => {
+        working.add(shard)
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+        working.delete(shard)
+      },
+    })
+    holders.push(leases)
+    return { nats, leases, working }
+  }
+
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await pause(5)
+  }
+
+  it('one instance takes all, a second one half, and each shard is worked on', async () => {
+    const one = await hold('even', 'one', 4)
+    await until(() => one.working.size === 4)
+    const two = await hold('even', 'two', 4)
+    await until(() => one.working.size === 2 && two.working.size === 2)
+    assert.equal(new Set([...one.working, ...two.working]).size, 4)
+  })
+
+  it('an instance that stops in order is followed within a fraction of a second', async () => {
+    const one = await hold('handover', 'one', 2)
+    await until(() => one.working.size === 2)
+    const two = await hold('handover', 'two', 2)
+    await until(() => two.working.size === 1)
+    const beganMs = performance.now()
+    await one.leases.stop()
+    await until(() => two.working.size === 2)
+    assert.ok(performance.now() - beganMs < 1_000)
+  })
+
+  it('an instance that is cut off is followed when its lease has run out, and has stopped by then', async () => {
+    const one = await hold('cut', 'one', 1)
+    await until(() => one.working.size === 1)
+    const two = await hold('cut', 'two', 1)
+    const beganMs = performance.now()
+    await one.nats.close()
+    await until(() => one.working.size === 0)
+    await until(() => two.working.size === 1)
+    assert.ok(performance.now() - beganMs < LEASE_TTL_MS + 1_500)
+  })
+
+  it('work that fails is begun again while the lease is held', async () => {
+    const { bucket } = await open()
+    let tries = 0
+    holders.push(
+      await holdLeases({
+        bucket,
+        role: 'retry',
+        instance: 'one',
+        shards: 1,
+        logger,
+        work: async (_shard, signal) => {
+          tries += 1
+          if (tries < 3) throw new Error('not yet')
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+        },
+      }),
+    )
+    await until(() => tries === 3)
+  })
+
+  it('a restart of the broker leaves leases that are held, and that another one can still take over', async () => {
+    const one = await hold('restart', 'one', 2)
+    await until(() => one.working.size === 2)
+    await servers.crash('nats')
+    const two = await hold('restart', 'two', 2)
+    await until(() => one.working.size === 1 && two.working.size === 1)
+    await one.leases.stop()
+    await until(() => two.working.size === 2)
+  })
+})
