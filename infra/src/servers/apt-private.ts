@@ -24,13 +24,15 @@ export interface PrivateAptOptions {
   readonly suite: Suite
   /** Where lists and downloads go; belongs to the caller alone, who removes it. */
   readonly folder: string
+  /** Ends the commands that are running. */
+  readonly signal?: AbortSignal
 }
 
 /** Throws an error with a person's reason when apt, its tools or a mirror are missing or do not answer. */
-export async function createPrivateApt({ suite, folder }: PrivateAptOptions): Promise<PrivateApt> {
+export async function createPrivateApt({ suite, folder, signal }: PrivateAptOptions): Promise<PrivateApt> {
   const configuration = join(folder, 'apt.conf')
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
-  const options = { env, cwd: folder, timeout: commandTimeoutMs, maxBuffer: outputBytesMax }
+  const options = { env, cwd: folder, timeout: commandTimeoutMs, maxBuffer: outputBytesMax, signal }
   for (const path of [
     'state/lists/partial',
     'cache/archives/partial',

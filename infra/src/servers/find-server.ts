@@ -33,6 +33,8 @@ export interface FindServerOptions {
   readonly onProgress?: (line: string) => void
   /** The folders to look in first; by default PATH and the system's folders for servers. */
   readonly path?: readonly string[]
+  /** Aborts a fetch that is under way. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -67,7 +69,13 @@ export async function findServer(
         const suite = choice.suite
         onProgress(`Looking for ${requirement.name} in ${suiteNames[suite]} …`)
         const aptFolder = join(workFolder, suite)
-        candidates[suite] = await askCandidate(requirement, { suite, folder: aptFolder, apts })
+        candidates[suite] = await askCandidate(requirement, {
+          suite,
+          folder: aptFolder,
+          apts,
+          signal: options.signal,
+        })
+        options.signal?.throwIfAborted()
       }
       if (choice.kind === 'fetch') {
         const apt = apts.get(choice.suite)
@@ -77,6 +85,7 @@ export async function findServer(
           candidates[choice.suite] = { state: 'unavailable', reason: firstLine(cause) }
         })
         if (fetched !== undefined) return fetched
+        options.signal?.throwIfAborted()
       }
     }
   } finally {
@@ -149,15 +158,22 @@ async function makeWorkFolder(folder: string): Promise<string> {
   return mkdtemp(join(folder, '.fetching-'))
 }
 
+interface AskOptions {
+  readonly suite: Suite
+  readonly folder: string
+  readonly apts: Map<Suite, PrivateApt>
+  readonly signal: AbortSignal | undefined
+}
+
 async function askCandidate(
   requirement: ServerRequirement,
-  { suite, folder, apts }: { suite: Suite; folder: string; apts: Map<Suite, PrivateApt> },
+  { suite, folder, apts, signal }: AskOptions,
 ): Promise<Candidate> {
   const [packageName = requirement.name] = requirement.packages
   try {
     if (process.platform !== 'linux') return { state: 'unavailable', reason: 'only on Debian and Ubuntu' }
     await mkdir(folder, { recursive: true })
-    const apt = await createPrivateApt({ suite, folder })
+    const apt = await createPrivateApt({ suite, folder, ...(signal === undefined ? {} : { signal }) })
     apts.set(suite, apt)
     const text = await apt.candidate(packageName)
     const version = text === undefined ? undefined : parseVersion(text)
