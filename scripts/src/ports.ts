@@ -33,12 +33,12 @@ export function sharedPortSentence(uses: readonly PortUse[]): string | undefined
 /** One sentence that names each taken port and the variable that changes it; undefined when none is taken. */
 export function takenPortsSentence(taken: readonly PortUse[]): string | undefined {
   if (taken.length === 0) return undefined
+  const [first] = taken
+  if (taken.length === 1 && first !== undefined) {
+    return `Port ${first.port} is taken: set ${first.variable} to a free port, or stop what listens there.`
+  }
   const names = taken.map(({ port, variable }) => `${port} (${variable})`)
-  const [subject, verb, them] = taken.length === 1 ? ['Port', 'is', 'it'] : ['Ports', 'are', 'them']
-  const variable = taken.length === 1 ? 'this variable' : 'these variables'
-  return `${subject} ${names.join(', ')} ${verb} taken: set ${variable} to free ${
-    taken.length === 1 ? 'one' : 'ones'
-  }, or stop whatever listens on ${them}.`
+  return `Ports ${names.join(', ')} are taken: set these variables to free ports, or stop what listens there.`
 }
 
 export async function findTakenPorts(uses: readonly PortUse[]): Promise<PortUse[]> {
