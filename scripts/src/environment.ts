@@ -7,7 +7,8 @@ const text = z.string().min(1).optional()
 
 const environmentSchema = z.object({
   GATEWAY_PORT: port(4000),
-  NATS_URL: serverUrl,
+  // One address or several, apart by commas.
+  NATS_URL: text,
   NATS_PORT: port(4222),
   REDIS_URL: serverUrl,
   REDIS_PORT: port(6379),

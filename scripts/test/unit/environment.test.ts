@@ -11,10 +11,11 @@ describe('the environment of a start', () => {
   })
 
   it('reports every fault at once', () => {
-    const parse = () => parseEnvironment({ GATEWAY_PORT: 'x', SHARDS: '0', NATS_URL: 'not an address' }, '/')
+    const parse = () => parseEnvironment({ GATEWAY_PORT: 'x', SHARDS: '0', REDIS_URL: 'not an address' }, '/')
     assert.throws(parse, (error: Error) => {
       assert.ok(error instanceof EnvironmentError)
-      for (const name of ['GATEWAY_PORT', 'SHARDS', 'NATS_URL']) assert.match(error.message, new RegExp(name))
+      for (const name of ['GATEWAY_PORT', 'SHARDS', 'REDIS_URL'])
+        assert.match(error.message, new RegExp(name))
       return true
     })
   })
