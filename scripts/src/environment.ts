@@ -61,6 +61,11 @@ export function readEnvironment(workingFolder: string): Environment {
   return parseEnvironment(process.env, workingFolder)
 }
 
+/** Whether `npm start` (and not a person, or another program) is this process's parent. */
+export function isRunByNpm(): boolean {
+  return process.env.npm_lifecycle_event !== undefined
+}
+
 /** Everything this process was given, to be handed on to a child. */
 export function inheritedVariables(): NodeJS.ProcessEnv {
   return { ...process.env }
