@@ -13,7 +13,7 @@ const eventSchema = z.object({ event_id: z.string(), event_name: z.string() })
 
 /** The bucket of events is the stream `KV_events`: no stream, or one without a message, is an empty system. */
 export async function hasEvents(natsUrl: string): Promise<boolean> {
-  const connection = await connect({ servers: natsUrl, timeout: 5_000, maxReconnectAttempts: 2 })
+  const connection = await connect({ servers: natsUrl.split(','), timeout: 5_000, maxReconnectAttempts: 2 })
   try {
     const manager = await jetstreamManager(connection)
     for await (const stream of manager.streams.list()) {

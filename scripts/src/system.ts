@@ -4,7 +4,7 @@ import { clickHouseServerSpec } from '@votestream/infra/servers/clickhouse-serve
 import { findServer } from '@votestream/infra/servers/find-server'
 import { natsServerSpec } from '@votestream/infra/servers/nats-server'
 import { redisServerSpec } from '@votestream/infra/servers/redis-server'
-import { describeExit, type ServerSpec } from '@votestream/infra/servers/server-process'
+import { describeExit, logTail, type ServerSpec } from '@votestream/infra/servers/server-process'
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
 import { type Addresses, addressesOf, addressTable } from './addresses.js'
 import { createDemoEvent, hasEvents } from './demo-event.js'
@@ -49,6 +49,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
   await clearTheWay(environment, say)
 
+  const logs = new Map<string, string>()
   const record = createProcessRecord(dataDir)
   record.write([])
   const supervisor = createSupervisor({
@@ -56,11 +57,12 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     stopWithinMs,
     onEvent: (event) => {
       const line = describeEvent(event)
-      if (line !== undefined) say(line)
+      say(line)
+      const log = logs.get(event.name)
+      if (event.kind === 'died' && log !== undefined) void sayLastWords(event.name, log, say)
     },
     onChildren: (children) => record.write(children),
   })
-  const logs = new Map<string, string>()
   const stopOnSignal = () => void supervisor.stop()
   options.signal.addEventListener('abort', stopOnSignal, { once: true })
   const stop = async () => {
@@ -220,7 +222,16 @@ function logged(context: StartContext, spec: ServerSpec): ServerSpec {
   return spec
 }
 
-export function describeEvent(event: SupervisorEvent): string | undefined {
+/** Why a child died mostly stands at the end of its log. */
+async function sayLastWords(name: string, logFile: string, say: (line: string) => void): Promise<void> {
+  const lines = (await logTail(logFile, lastWordsBytesMax)).split('\n').slice(-lastWordsLinesMax)
+  for (const line of lines) say(`  ${name}: ${line}`)
+}
+
+const lastWordsBytesMax = 1_000
+const lastWordsLinesMax = 5
+
+function describeEvent(event: SupervisorEvent): string {
   switch (event.kind) {
     case 'ready':
       return `  ${event.name} is ready (pid ${event.pid}, ${(event.tookMs / 1000).toFixed(1)} s)`
