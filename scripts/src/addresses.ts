@@ -19,10 +19,9 @@ export function addressesOf(environment: Environment): Addresses {
 export interface AddressTable extends Addresses {
   readonly metricsPorts: readonly number[]
   readonly dataDir: string
-  readonly secretsFile: string
   readonly analystPassword: string | undefined
-  /** Given at the first start only. */
-  readonly adminLogin: { readonly username: string; readonly password: string } | undefined
+  /** Where the admin's login is, or, once, the login itself. */
+  readonly admin: string
   readonly demoEvent: { readonly id: string; readonly name: string } | undefined
 }
 
@@ -38,12 +37,7 @@ export function addressTable(table: AddressTable): string {
     ['ClickHouse', `${table.clickHouseUrl}${analyst}`],
     ['Metrics', table.metricsPorts.map((port) => `http://127.0.0.1:${port}/metrics`).join('  ')],
     ['Data', table.dataDir],
-    [
-      'Admin',
-      table.adminLogin === undefined
-        ? `see ${table.secretsFile}`
-        : `user ${table.adminLogin.username}, password ${table.adminLogin.password}   (shown this once; kept in ${table.secretsFile})`,
-    ],
+    ['Admin', table.admin],
   ]
   if (table.demoEvent !== undefined)
     rows.push(['Demo event', `${table.demoEvent.id}   ${table.demoEvent.name}`])

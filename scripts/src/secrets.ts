@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -11,6 +11,8 @@ const secretsSchema = z.strictObject({
   adminPassword: z.string().min(8),
   clickHousePassword: z.string().min(8),
   analystPassword: z.string().min(8),
+  /** Which ID_SECRET this data was made with, also where that one came from the environment. */
+  idSecretSha256: z.string(),
   /** The admin's login is printed once: by the first start that gets as far as its table of addresses. */
   adminLoginShown: z.boolean(),
 })
@@ -43,12 +45,14 @@ export async function readSecrets(dataDir: string): Promise<Secrets | undefined>
  * The secrets of this data folder, made when there are none. They are on the disk, under their name, before
  * this returns: nothing can have been signed or encrypted with a secret that a crash takes away.
  */
-export async function ensureSecrets(dataDir: string): Promise<Secrets> {
+export async function ensureSecrets(dataDir: string, given: { idSecret?: string } = {}): Promise<Secrets> {
   const kept = await readSecrets(dataDir)
   if (kept !== undefined) return kept
+  const idSecret = randomText(32)
   const made: Secrets = {
     jwtSecret: randomText(32),
-    idSecret: randomText(32),
+    idSecret,
+    idSecretSha256: sha256(given.idSecret ?? idSecret),
     adminUsername: 'admin',
     adminPassword: randomText(15),
     clickHousePassword: randomText(24),
@@ -57,6 +61,14 @@ export async function ensureSecrets(dataDir: string): Promise<Secrets> {
   }
   await writeSecrets(dataDir, made)
   return made
+}
+
+/** Another ID_SECRET would make every id that is out in the world a wrong one: nothing may start with it. */
+export function checkIdSecret(secrets: Secrets, idSecret: string): void {
+  if (sha256(idSecret) === secrets.idSecretSha256) return
+  throw new Error(
+    'ID_SECRET is not the one that this data was made with; it never changes: set that one again.',
+  )
 }
 
 /**
@@ -84,6 +96,10 @@ export async function writeSecrets(dataDir: string, secrets: Secrets): Promise<v
   } finally {
     await folder.close()
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function randomText(bytes: number): string {

@@ -12,7 +12,7 @@ import type { Environment } from './environment.js'
 import { rotateLog, watchLogs } from './log-files.js'
 import { findTakenPorts, portsOf, sharedPortSentence, takenPortsSentence } from './ports.js'
 import { createProcessRecord, endLeftovers, isRunning, readProcessRecord } from './process-record.js'
-import { ensureSecrets, type Secrets, secretsFile, writeSecrets } from './secrets.js'
+import { checkIdSecret, ensureSecrets, type Secrets, secretsFile, writeSecrets } from './secrets.js'
 import { type Credentials, credentialsOf, serviceSpec, serviceVariables, taskSpec } from './service-specs.js'
 import { defaultRestartPolicy } from './supervision.js'
 import { createSupervisor, type Supervisor, type SupervisorEvent } from './supervisor.js'
@@ -118,8 +118,10 @@ interface StartContext extends SystemOptions {
 
 async function startEverything(context: StartContext): Promise<void> {
   const { environment, root, supervisor, say } = context
-  const secrets = await ensureSecrets(environment.DATA_DIR)
+  const { ID_SECRET: idSecret } = environment
+  const secrets = await ensureSecrets(environment.DATA_DIR, idSecret === undefined ? {} : { idSecret })
   const credentials = credentialsOf(environment, secrets)
+  checkIdSecret(secrets, credentials.idSecret)
   const addresses = addressesOf(environment)
   await startServers(context, credentials)
 
@@ -143,9 +145,8 @@ async function startEverything(context: StartContext): Promise<void> {
         environment.PROCESSOR_METRICS_PORT,
       ],
       dataDir: environment.DATA_DIR,
-      secretsFile: secretsFile(environment.DATA_DIR),
       analystPassword: credentials.analystPassword,
-      adminLogin: adminLogin(credentials, secrets),
+      admin: adminRow(environment, credentials, secrets),
       demoEvent,
     }),
   )
@@ -156,9 +157,13 @@ async function startEverything(context: StartContext): Promise<void> {
   }
 }
 
-function adminLogin(credentials: Credentials, secrets: Secrets) {
-  if (secrets.adminLoginShown) return undefined
-  return { username: credentials.adminUsername, password: credentials.adminPassword }
+/** A password that a person chose is not printed: they have it. */
+function adminRow(environment: Environment, credentials: Credentials, secrets: Secrets): string {
+  if (environment.ADMIN_PASSWORD !== undefined) return 'as set by ADMIN_USERNAME and ADMIN_PASSWORD'
+  const file = secretsFile(environment.DATA_DIR)
+  if (secrets.adminLoginShown) return `login kept in ${file}`
+  const { adminUsername, adminPassword } = credentials
+  return `user ${adminUsername}, password ${adminPassword}   (shown this once; kept in ${file})`
 }
 
 async function startServers(context: StartContext, credentials: Credentials): Promise<void> {

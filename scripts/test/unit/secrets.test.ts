@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureSecrets, readSecrets, secretsFile, writeSecrets } from '../../src/secrets.js'
+import { checkIdSecret, ensureSecrets, readSecrets, secretsFile, writeSecrets } from '../../src/secrets.js'
 
 describe('the secrets of a data folder', () => {
   let dataDir: string
@@ -39,6 +39,15 @@ describe('the secrets of a data folder', () => {
     const made = await ensureSecrets(dataDir)
     writeFileSync(secretsFile(dataDir), JSON.stringify({ ...made, idSecret: '' }))
     await assert.rejects(ensureSecrets(dataDir), /restore it/)
+  })
+
+  it('the id secret never changes unnoticed, wherever it comes from', async () => {
+    const made = await ensureSecrets(dataDir)
+    checkIdSecret(made, made.idSecret)
+    assert.throws(() => checkIdSecret(made, 'another one'), /ID_SECRET/)
+    const other = await ensureSecrets(join(dataDir, 'other'), { idSecret: 'from the environment' })
+    checkIdSecret(other, 'from the environment')
+    assert.throws(() => checkIdSecret(other, other.idSecret), /ID_SECRET/)
   })
 
   it('the note that the login was shown changes nothing else', async () => {
