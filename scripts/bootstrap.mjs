@@ -83,8 +83,7 @@ function dependenciesFingerprint() {
 async function installDependencies() {
   const pnpm = manifest.packageManager.split('+')[0]
   say(`Installing the dependencies with ${pnpm} …`)
-  // The version is pinned here already; pnpm's own check of the pin would write to the lock file.
-  const install = ['install', '--frozen-lockfile', '--pm-on-fail=ignore', '--reporter=append-only']
+  const install = ['install', '--frozen-lockfile', '--reporter=append-only']
   const npm = npmCommand()
   // CI: never ask a question, nobody may be there to answer.
   const env = { ...process.env, CI: 'true' }
