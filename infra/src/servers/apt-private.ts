@@ -24,13 +24,15 @@ export interface PrivateAptOptions {
   readonly suite: Suite
   /** Where lists and downloads go; belongs to the caller alone, who removes it. */
   readonly folder: string
+  /** Ends the commands that are running. */
+  readonly signal?: AbortSignal
 }
 
 /** Throws an error with a person's reason when apt, its tools or a mirror are missing or do not answer. */
-export async function createPrivateApt({ suite, folder }: PrivateAptOptions): Promise<PrivateApt> {
+export async function createPrivateApt({ suite, folder, signal }: PrivateAptOptions): Promise<PrivateApt> {
   const configuration = join(folder, 'apt.conf')
-  const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
-  const options = { env, cwd: folder, timeout: commandTimeoutMs, maxBuffer: outputBytesMax }
+  const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
+  const options = { env, cwd: folder, timeout: commandTimeoutMs, maxBuffer: outputBytesMax, signal }
   for (const path of [
     'state/lists/partial',
     'cache/archives/partial',
@@ -41,17 +43,19 @@ export async function createPrivateApt({ suite, folder }: PrivateAptOptions): Pr
     await mkdir(join(folder, path), { recursive: true })
   }
   await writeFile(configuration, await privateConfiguration(suite, folder))
-  await run('apt-get', ['update', '-q'], options)
+  // Read after the system's own configuration: proxies and credentials stay, what is said here goes before.
+  const own = ['-c', configuration]
+  await run('apt-get', [...own, 'update', '-q'], options)
   return {
     async candidate(packageName) {
-      const { stdout } = await run('apt-cache', ['policy', packageName], options)
+      const { stdout } = await run('apt-cache', [...own, 'policy', packageName], options)
       const version = /^\s*Candidate:\s*(\S+)/m.exec(stdout)?.[1]
       return version === '(none)' ? undefined : version
     },
     async libraries(packageName) {
       const wanted = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks']
       const more = ['--no-replaces', '--no-enhances', '--no-pre-depends']
-      const { stdout } = await run('apt-cache', ['depends', ...wanted, ...more, packageName], options)
+      const { stdout } = await run('apt-cache', [...own, 'depends', ...wanted, ...more, packageName], options)
       // A line that starts at the margin names a package. The C library must stay the system's own: the
       // dynamic loader and it are one piece.
       const names = stdout.split('\n').filter((line) => /^lib[a-z0-9.+-]+$/.test(line))
@@ -59,7 +63,7 @@ export async function createPrivateApt({ suite, folder }: PrivateAptOptions): Pr
     },
     async unpack(packageNames, target) {
       const downloads = join(folder, 'downloads')
-      await run('apt-get', ['download', '-q', ...packageNames], { ...options, cwd: downloads })
+      await run('apt-get', [...own, 'download', '-q', ...packageNames], { ...options, cwd: downloads })
       await mkdir(target, { recursive: true })
       for (const file of (await readdir(downloads)).filter((name) => name.endsWith('.deb'))) {
         const wanted = packageNames.some((name) => file.startsWith(`${name}_`))

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, delimiter, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { createPrivateApt, type PrivateApt } from './apt-private.js'
@@ -13,6 +13,7 @@ import {
   type ServerRequirement,
   type Suite,
 } from './server-source.js'
+import { addLibraries } from './shared-libraries.js'
 import { compareVersions, formatVersion, isAtLeast, parseVersion, type Version } from './version.js'
 
 const run = promisify(execFile)
@@ -33,6 +34,8 @@ export interface FindServerOptions {
   readonly onProgress?: (line: string) => void
   /** The folders to look in first; by default PATH and the system's folders for servers. */
   readonly path?: readonly string[]
+  /** Aborts a fetch that is under way. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -67,7 +70,13 @@ export async function findServer(
         const suite = choice.suite
         onProgress(`Looking for ${requirement.name} in ${suiteNames[suite]} …`)
         const aptFolder = join(workFolder, suite)
-        candidates[suite] = await askCandidate(requirement, { suite, folder: aptFolder, apts })
+        candidates[suite] = await askCandidate(requirement, {
+          suite,
+          folder: aptFolder,
+          apts,
+          signal: options.signal,
+        })
+        options.signal?.throwIfAborted()
       }
       if (choice.kind === 'fetch') {
         const apt = apts.get(choice.suite)
@@ -77,6 +86,7 @@ export async function findServer(
           candidates[choice.suite] = { state: 'unavailable', reason: firstLine(cause) }
         })
         if (fetched !== undefined) return fetched
+        options.signal?.throwIfAborted()
       }
     }
   } finally {
@@ -144,20 +154,40 @@ async function readUnpacked(name: ServerName, home: string): Promise<ServerBinar
 
 const binaryFolders = ['usr/sbin', 'usr/bin', 'sbin', 'bin']
 
+const fetchingPrefix = '.fetching-'
+const fetchingStaleMs = 24 * 60 * 60 * 1000
+
+async function ageMs(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
+}
+
 async function makeWorkFolder(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true })
-  return mkdtemp(join(folder, '.fetching-'))
+  for (const name of await readdir(folder)) {
+    // Left by a process that was killed while fetching; a fetch that is alive is much younger.
+    const stale = name.startsWith(fetchingPrefix) && (await ageMs(join(folder, name))) > fetchingStaleMs
+    if (stale) await rm(join(folder, name), { recursive: true, force: true })
+  }
+  return mkdtemp(join(folder, fetchingPrefix))
+}
+
+interface AskOptions {
+  readonly suite: Suite
+  readonly folder: string
+  readonly apts: Map<Suite, PrivateApt>
+  readonly signal: AbortSignal | undefined
 }
 
 async function askCandidate(
   requirement: ServerRequirement,
-  { suite, folder, apts }: { suite: Suite; folder: string; apts: Map<Suite, PrivateApt> },
+  { suite, folder, apts, signal }: AskOptions,
 ): Promise<Candidate> {
   const [packageName = requirement.name] = requirement.packages
   try {
     if (process.platform !== 'linux') return { state: 'unavailable', reason: 'only on Debian and Ubuntu' }
     await mkdir(folder, { recursive: true })
-    const apt = await createPrivateApt({ suite, folder })
+    const apt = await createPrivateApt({ suite, folder, ...(signal === undefined ? {} : { signal }) })
     apts.set(suite, apt)
     const text = await apt.candidate(packageName)
     const version = text === undefined ? undefined : parseVersion(text)
@@ -183,7 +213,7 @@ async function fetchServer(
   await apt.unpack(requirement.packages, home)
   const path = binaryFolders.map((bin) => join(home, bin, requirement.name)).find((file) => existsSync(file))
   if (path === undefined) throw new Error(`the package holds no ${requirement.name}`)
-  const libraryFolder = await addLibraries(path, { apt, requirement, home, workFolder })
+  const libraryFolder = await addLibraries(path, { apt, packages: requirement.packages, home, workFolder })
   const version = await versionOf(path, libraryFolder)
   if (!isAtLeast(version, requirement.minimum)) throw new Error(`the package holds ${formatVersion(version)}`)
 
@@ -196,45 +226,6 @@ async function fetchServer(
   if (binary === undefined)
     throw new Error(`${relative(folder, place)} is not complete; remove it and try again`)
   return binary
-}
-
-/** Copies exactly the libraries that the dynamic loader misses: the system's own are left in charge. */
-async function addLibraries(
-  path: string,
-  work: { apt: PrivateApt; requirement: ServerRequirement; home: string; workFolder: string },
-): Promise<string | undefined> {
-  const libraries = join(work.home, 'libraries')
-  if ((await missingLibraries(path, libraries)).length === 0) return undefined
-  const unpacked = join(work.workFolder, 'libraries')
-  const packages = new Set<string>()
-  for (const name of work.requirement.packages) {
-    for (const library of await work.apt.libraries(name)) packages.add(library)
-  }
-  await work.apt.unpack([...packages], unpacked)
-  const files = new Map<string, string>()
-  for (const entry of await readdir(unpacked, { recursive: true, withFileTypes: true })) {
-    if (!entry.isDirectory()) files.set(entry.name, join(entry.parentPath, entry.name))
-  }
-  await mkdir(libraries, { recursive: true })
-  // A library may need another one; each round copies at least one, or gives up.
-  for (;;) {
-    const missing = await missingLibraries(path, libraries)
-    if (missing.length === 0) return libraries
-    for (const name of missing) {
-      const file = files.get(name)
-      if (file === undefined || existsSync(join(libraries, name))) {
-        throw new Error(`the library ${name} is missing or does not fit`)
-      }
-      await copyFile(file, join(libraries, name))
-    }
-  }
-}
-
-async function missingLibraries(path: string, libraryFolder: string): Promise<string[]> {
-  const env = { ...process.env, LC_ALL: 'C', LD_LIBRARY_PATH: libraryFolder }
-  // A static program makes ldd fail; it misses nothing.
-  const { stdout } = await run('ldd', [path], { env }).catch(() => ({ stdout: '' }))
-  return [...stdout.matchAll(/^\s*(\S+) => not found/gm)].map((match) => match[1] ?? '')
 }
 
 async function versionOf(path: string, libraryFolder: string | undefined): Promise<Version> {

@@ -59,6 +59,7 @@ export async function spawnServer(spec: ServerSpec): Promise<ServerProcess> {
     child.once('error', (cause) => reject(new Error(`${spec.name} could not be started.`, { cause })))
     child.once('spawn', () => resolve({ pid: child.pid ?? 0 }))
   })
+  killWithParent(child, exited, spec.detached ?? false)
   return {
     name: spec.name,
     pid,
@@ -77,6 +78,21 @@ export async function spawnServer(spec: ServerSpec): Promise<ServerProcess> {
       signalServer(child, 'SIGKILL', spec.detached ?? false)
     },
   }
+}
+
+/**
+ * Whichever way this process ends by itself (a crash included), no child outlives it. Only SIGKILL on this
+ * process leaves children behind.
+ */
+function killWithParent(child: ChildProcess, exited: Promise<unknown>, wholeGroup: boolean): void {
+  const kill = () => signalServer(child, 'SIGKILL', wholeGroup)
+  // One listener for each child that runs is as many as there should be: the limit that warns moves along.
+  process.setMaxListeners(process.getMaxListeners() + 1)
+  process.once('exit', kill)
+  void exited.then(() => {
+    process.off('exit', kill)
+    process.setMaxListeners(process.getMaxListeners() - 1)
+  })
 }
 
 /**

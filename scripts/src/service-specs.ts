@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import type { ServerSpec } from '@votestream/infra/servers/server-process'
+import { type Addresses, addressesOf } from './addresses.js'
+import type { Environment } from './environment.js'
+import type { Secrets } from './secrets.js'
+
+/** A secret that the environment names goes before the one that was made at the first start. */
+export interface Credentials {
+  readonly jwtSecret: string
+  readonly idSecret: string
+  readonly adminUsername: string
+  readonly adminPassword: string
+  readonly clickHouseUser: string
+  readonly clickHousePassword: string
+  /** Undefined where ClickHouse is not ours: its accounts are not ours to know. */
+  readonly analystPassword: string | undefined
+}
+
+export function credentialsOf(environment: Environment, secrets: Secrets): Credentials {
+  const ownClickHouse = environment.CLICKHOUSE_URL === undefined
+  return {
+    jwtSecret: environment.JWT_SECRET ?? secrets.jwtSecret,
+    idSecret: environment.ID_SECRET ?? secrets.idSecret,
+    adminUsername: environment.ADMIN_USERNAME ?? secrets.adminUsername,
+    adminPassword: environment.ADMIN_PASSWORD ?? secrets.adminPassword,
+    clickHouseUser: environment.CLICKHOUSE_USER,
+    clickHousePassword: environment.CLICKHOUSE_PASSWORD ?? (ownClickHouse ? secrets.clickHousePassword : ''),
+    analystPassword: ownClickHouse
+      ? (environment.CLICKHOUSE_ANALYST_PASSWORD ?? secrets.analystPassword)
+      : undefined,
+  }
+}
+
+/** The variables of every service: what this process was given, with every address and default filled in. */
+export function serviceVariables(
+  environment: Environment,
+  credentials: Credentials,
+  inherited: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const { natsUrl, redisUrl, clickHouseUrl }: Addresses = addressesOf(environment)
+  return {
+    ...inherited,
+    NATS_URL: natsUrl,
+    REDIS_URL: redisUrl,
+    CLICKHOUSE_URL: clickHouseUrl,
+    CLICKHOUSE_USER: credentials.clickHouseUser,
+    CLICKHOUSE_PASSWORD: credentials.clickHousePassword,
+    DATA_DIR: environment.DATA_DIR,
+    SHARDS: String(environment.SHARDS),
+    LOG_LEVEL: environment.LOG_LEVEL,
+    TOKEN_TTL: environment.TOKEN_TTL,
+    JWT_SECRET: credentials.jwtSecret,
+    ID_SECRET: credentials.idSecret,
+    ADMIN_USERNAME: credentials.adminUsername,
+    ADMIN_PASSWORD: credentials.adminPassword,
+    GATEWAY_PORT: String(environment.GATEWAY_PORT),
+    GATEWAY_WORKERS: String(environment.GATEWAY_WORKERS),
+    GATEWAY_METRICS_PORT: String(environment.GATEWAY_METRICS_PORT),
+    INGEST_METRICS_PORT: String(environment.INGEST_METRICS_PORT),
+    PROCESSOR_METRICS_PORT: String(environment.PROCESSOR_METRICS_PORT),
+  }
+}
+
+export interface NodeProgram {
+  readonly root: string
+  readonly logFolder: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** A service is ready when its private port says so: it holds its leases or waits for them, and is connected. */
+export function serviceSpec(
+  name: 'ingest' | 'processor' | 'gateway',
+  metricsPort: number,
+  program: NodeProgram,
+): ServerSpec {
+  return {
+    ...nodeSpec(name, `${name}/dist/src/main.js`, program),
+    isReady: async () => {
+      const url = `http://127.0.0.1:${metricsPort}/readyz`
+      const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
+      await response.arrayBuffer()
+      return response.status === 200
+    },
+  }
+}
+
+/** A program of ours that runs to its end. */
+export function taskSpec(name: string, file: string, program: NodeProgram): ServerSpec {
+  return { ...nodeSpec(name, file, program), isReady: async () => true }
+}
+
+function nodeSpec(name: string, file: string, { root, logFolder, env }: NodeProgram) {
+  return {
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(root, file)],
+    env,
+    cwd: root,
+    logFile: join(logFolder, `${name}.log`),
+    readyTimeoutMs: 120_000,
+    stopTimeoutMs: 5_000,
+    detached: true,
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { addressesOf, addressTable } from '../../src/addresses.js'
+import { parseEnvironment } from '../../src/environment.js'
+import { importantText } from '../../src/log-files.js'
+import { compiledName } from '../../src/test-files.js'
+
+describe('the table of addresses', () => {
+  const table = {
+    ...addressesOf(parseEnvironment({ REDIS_URL: 'redis://elsewhere:1', NATS_PORT: '5000' }, '/')),
+    metricsPorts: [9401, 9402],
+    dataDir: '/data',
+    analystPassword: 'for-analysts',
+    admin: 'login kept in /data/secrets.json',
+    demoEvent: { id: 'abc', name: 'The Grand Final' },
+  }
+
+  it('names every address, the one of a server elsewhere too', () => {
+    const text = addressTable(table)
+    for (const part of [
+      'http://127.0.0.1:4000/v1',
+      'nats://127.0.0.1:5000',
+      'redis://elsewhere:1',
+      'http://127.0.0.1:8123',
+      'for-analysts',
+      'http://127.0.0.1:9402/metrics',
+      '/data',
+      'login kept',
+      'abc',
+    ]) {
+      assert.ok(text.includes(part), part)
+    }
+  })
+})
+
+describe('a line of a log', () => {
+  it('is shown when it is about an error', () => {
+    assert.equal(importantText('{"level":50,"msg":"the disk is full"}'), 'the disk is full')
+    assert.equal(importantText('{"level":"error","msg":"away"}'), 'away')
+    assert.equal(importantText('[12] 2026/01/01 10:00:00.1 [ERR] no space'), '[ERR] no space')
+  })
+
+  it('is not shown otherwise', () => {
+    for (const line of [
+      '{"level":30,"msg":"fine"}',
+      '{"level":50',
+      'plain',
+      '',
+      '[12] 2026/01/01 1:0:0.1 [INF] x',
+    ]) {
+      assert.equal(importantText(line), undefined)
+    }
+  })
+})
+
+describe("a test's compiled file", () => {
+  it('stands below dist of the same package', () => {
+    assert.equal(compiledName('infra/test/unit/a/x.test.ts'), 'infra/dist/test/unit/a/x.test.js')
+  })
+})
