@@ -22,14 +22,14 @@ export const vote = (fields: Partial<Vote> & Pick<Vote, 'event' | 'voter'>): Vot
  * Logs of one shard of 2 in which everything that can happen does: voters who come again, flags, closings, more
  * than one closing, takeovers, empty messages, and time that passes over a month's border.
  */
-export const randomLog = (): fc.Arbitrary<ArchiveEntry[]> =>
+export const randomLog = ({ messagesMin = 0, messagesMax = 25 } = {}): fc.Arbitrary<ArchiveEntry[]> =>
   fc
     .array(
       fc.record({
         votes: fc.array(
           fc.record({
             event: fc.integer({ min: 1, max: 3 }),
-            voter: fc.integer({ min: 1, max: 12 }),
+            voter: fc.integer({ min: 1, max: 20 }),
             contestant: fc.integer({ min: 0, max: 3 }),
             flags: fc.constantFrom(0, 0, 0, 1),
             waitMs: fc.constantFrom(0, 1, 20_000, 90_000),
@@ -39,7 +39,7 @@ export const randomLog = (): fc.Arbitrary<ArchiveEntry[]> =>
         closings: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 1 }),
         takeover: fc.constantFrom(null, null, { owner: 'a' }),
       }),
-      { maxLength: 25 },
+      { minLength: messagesMin, maxLength: messagesMax },
     )
     .map((messages) => {
       let nowMs = FIRST_MS
