@@ -52,7 +52,7 @@ export const createArchive = (options: ArchiveOptions): Archive => ({
   async runLane({ shard, signal }) {
     const { nats, clickhouse, shards, logger, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
     const position = await logPosition(nats, shard)
-    const tables = openArchiveTables({ clickhouse, shards, shard, generation: position.generation })
+    const tables = openArchiveTables({ clickhouse, shards, shard, generation: position.generation, signal })
     const checkpoint = await tables.checkpoint()
     if (checkpoint > position.lastSequence) {
       throw new Error(
@@ -148,6 +148,7 @@ const untilWritten = async (
     try {
       return await write()
     } catch (error) {
+      if (signal.aborted) return
       logger.warn({ err: error, shard, waitMs }, 'ClickHouse did not take a batch; trying again')
       await setTimeout(waitMs, undefined, { signal }).catch(() => {})
     }

@@ -20,6 +20,8 @@ export interface ArchiveTables {
 interface ArchiveTablesOptions extends RowSource {
   readonly clickhouse: ClickHouseClient
   readonly shards: number
+  /** Cuts off what is under way. An insert may then have happened or not: both are as good as before it. */
+  readonly signal: AbortSignal
 }
 
 /** A block is on disk, as it was sent, when the insert returns; a known block is never skipped as a repetition. */
@@ -30,6 +32,7 @@ export const openArchiveTables = ({
   shard,
   generation,
   shards,
+  signal,
 }: ArchiveTablesOptions): ArchiveTables => {
   const source = { shard, generation }
 
@@ -38,6 +41,7 @@ export const openArchiveTables = ({
       query: `INSERT INTO ${table} (${columns}) FORMAT RowBinary`,
       values: Readable.from([rows], { objectMode: false }),
       clickhouse_settings: INSERT_SETTINGS,
+      abort_signal: signal,
     })
     // The connection is free for the next insert only when its answer was read.
     for await (const _ of stream);
@@ -48,6 +52,7 @@ export const openArchiveTables = ({
       query,
       query_params: { ...source, ...values },
       format: 'JSONEachRow',
+      abort_signal: signal,
       clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
     })
     return result.json<Row>()
@@ -69,6 +74,7 @@ export const openArchiveTables = ({
       const { stream } = await clickhouse.exec({
         query: VOTERS_QUERY,
         query_params: { ...source, checkpoint },
+        abort_signal: signal,
       })
       await readVoters(stream, state.restoreVoter)
       // A writer that lost its lease may still have had an insert under way: then the windows read above are

@@ -92,7 +92,8 @@ describe('The archive', function () {
 
   const openTables = async (): Promise<ArchiveTables> => {
     const { generation } = await logPosition(nats, SHARD)
-    return openArchiveTables({ clickhouse, shard: SHARD, shards: SHARDS, generation })
+    const { signal } = new AbortController()
+    return openArchiveTables({ clickhouse, shard: SHARD, shards: SHARDS, generation, signal })
   }
 
   const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
