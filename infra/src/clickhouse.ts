@@ -1,4 +1,4 @@
-import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 
 export type { ClickHouseClient }
 
@@ -21,5 +21,7 @@ export const connectClickhouse = ({
     username: user,
     password,
     request_timeout: requestTimeoutMs,
+    // Every error is thrown, to somebody who knows what it means and logs it as a service does.
+    log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: { async_insert: 0, input_format_parallel_parsing: 0 },
   })

@@ -70,8 +70,10 @@ async function* inBatches(
     }
     last = entry.sequence
     batch.push(entry)
-    // What waits in the iterator is taken with this batch; when nothing waits, nobody waits for more.
-    if (messages.getPending() === 0 || batch.length >= batchMax) {
+    // What waits in the iterator is taken with this batch; when nothing waits, nobody waits for more. The
+    // iterator may count its own notices as waiting, so the last message of the stream is known by what the
+    // server said when it sent it: nothing was behind it.
+    if (messages.getPending() === 0 || message.info.pending === 0 || batch.length >= batchMax) {
       yield batch
       batch = []
     }

@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream'
+import type { ClickHouseClient } from '@votestream/infra/clickhouse'
+import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
+import type { LogRow, WindowTotal } from './archive-rows.js'
+import { type ArchiveState, createArchiveState } from './archive-state.js'
+import { encodeLogRows, encodeWindowRows, LOG_COLUMNS, type RowSource, WINDOW_COLUMNS } from './row-binary.js'
+
+/** The archive's tables in ClickHouse, for one shard. */
+export interface ArchiveTables {
+  /** How far the archive is: 0 when it has nothing of this stream. */
+  checkpoint(): Promise<number>
+  /** What the archive knows of the shard as of its checkpoint. @throws Error when somebody moved it meanwhile. */
+  loadState(checkpoint: number): Promise<ArchiveState>
+  /** One block. The rows are of one partition. */
+  insertRows(rows: readonly LogRow[]): Promise<void>
+  /** One block: the windows, and that everything up to `sequence` is archived. */
+  insertWindows(windows: readonly WindowTotal[], sequence: number): Promise<void>
+}
+
+interface ArchiveTablesOptions extends RowSource {
+  readonly clickhouse: ClickHouseClient
+  readonly shards: number
+  /** Cuts off what is under way. An insert may then have happened or not: both are as good as before it. */
+  readonly signal: AbortSignal
+}
+
+/** A block is on disk, as it was sent, when the insert returns; a known block is never skipped as a repetition. */
+const INSERT_SETTINGS = { async_insert: 0, insert_deduplicate: 0, fsync_metadata: 1 } as const
+
+export const openArchiveTables = ({
+  clickhouse,
+  shard,
+  generation,
+  shards,
+  signal,
+}: ArchiveTablesOptions): ArchiveTables => {
+  const source = { shard, generation }
+
+  const insert = async (table: string, columns: string, rows: Buffer): Promise<void> => {
+    const { stream } = await clickhouse.exec({
+      query: `INSERT INTO ${table} (${columns}) FORMAT RowBinary`,
+      values: Readable.from([rows], { objectMode: false }),
+      clickhouse_settings: INSERT_SETTINGS,
+      abort_signal: signal,
+    })
+    // The connection is free for the next insert only when its answer was read.
+    for await (const _ of stream);
+  }
+
+  const select = async <Row>(query: string, values: Record<string, unknown>): Promise<Row[]> => {
+    const result = await clickhouse.query({
+      query,
+      query_params: { ...source, ...values },
+      format: 'JSONEachRow',
+      abort_signal: signal,
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+    })
+    return result.json<Row>()
+  }
+
+  const checkpointNow = async (): Promise<number> => {
+    const [row] = await select<{ sequence: number }>(CHECKPOINT_QUERY, {})
+    return row?.sequence ?? 0
+  }
+
+  return {
+    checkpoint: checkpointNow,
+    async loadState(checkpoint) {
+      const state = createArchiveState(shards)
+      for (const { event } of await select<{ event: EventNumber }>(CLOSINGS_QUERY, { checkpoint })) {
+        state.restoreClosing(event)
+      }
+      for (const total of await select<WindowTotal>(WINDOWS_QUERY, {})) state.restoreWindow(total)
+      const { stream } = await clickhouse.exec({
+        query: VOTERS_QUERY,
+        query_params: { ...source, checkpoint },
+        abort_signal: signal,
+      })
+      await readVoters(stream, state.restoreVoter)
+      // A writer that lost its lease may still have had an insert under way: then the windows read above are
+      // of a later time than the voters.
+      if ((await checkpointNow()) !== checkpoint) throw new Error(`shard ${shard}: the archive moved on`)
+      return state
+    },
+    insertRows: (rows) => insert('votes_log', LOG_COLUMNS, encodeLogRows(source, rows)),
+    insertWindows: (windows, sequence) =>
+      insert('window_tallies', WINDOW_COLUMNS, encodeWindowRows(source, windows, sequence)),
+  }
+}
+
+const CHECKPOINT_QUERY = `
+SELECT max(sequence) AS sequence FROM window_tallies
+WHERE event = 0 AND shard = {shard:UInt8} AND generation = {generation:String}`
+
+/** What is archived for good. Of another stream of this shard, all of it. */
+const ARCHIVED = `shard = {shard:UInt8} AND NOT (generation = {generation:String} AND sequence > {checkpoint:UInt64})`
+
+const CLOSINGS_QUERY = `
+SELECT DISTINCT event FROM votes_log WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED}`
+
+/** The totals of the latest window, without its older states. */
+const WINDOWS_QUERY = `
+SELECT event, contestant, toUnixTimestamp(minute) * 1000 AS minuteMs, argMax(window_tallies.votes, sequence) AS votes
+FROM window_tallies
+WHERE shard = {shard:UInt8} AND generation = {generation:String} AND event > 0 AND minute = (
+  SELECT max(minute) FROM window_tallies
+  WHERE shard = {shard:UInt8} AND generation = {generation:String} AND event > 0
+)
+GROUP BY event, contestant, minute`
+
+/** Who has an entry in an open event. A voter may come more than once. */
+const VOTERS_QUERY = `
+SELECT event, voter FROM votes_log
+WHERE voter > 0 AND kind = 'vote' AND ${ARCHIVED}
+  AND event NOT IN (SELECT event FROM votes_log WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED})
+FORMAT RowBinary`
+
+/** UInt32 and UInt64. */
+const VOTER_RECORD_BYTES = 12
+
+/** RowBinary as it comes, in pieces of any length: only a torn record is held. */
+export const readVoters = async (
+  pieces: AsyncIterable<Buffer>,
+  visit: (event: EventNumber, voter: VoterNumber) => void,
+): Promise<void> => {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const piece of pieces) {
+    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    let at = 0
+    for (; at + VOTER_RECORD_BYTES <= bytes.length; at += VOTER_RECORD_BYTES) {
+      const voter = bytes.readUInt32LE(at + 4) + bytes.readUInt32LE(at + 8) * 2 ** 32
+      visit(bytes.readUInt32LE(at) as EventNumber, voter as VoterNumber)
+    }
+    rest = bytes.subarray(at)
+  }
+  if (rest.length > 0) throw new Error('the list of voters from ClickHouse ended within a record')
+}

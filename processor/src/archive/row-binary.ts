@@ -1,0 +1,131 @@
+import { LOG_KIND } from '@votestream/schema/clickhouse-schema'
+import type { Shard } from '@votestream/schema/numbers'
+import { type LogRow, rowTimeMs, type WindowTotal } from './archive-rows.js'
+
+/** Where the rows come from. */
+export interface RowSource {
+  readonly shard: Shard
+  /** The stream's creation: sequences count within it. */
+  readonly generation: string
+}
+
+/** ClickHouse's RowBinary: numbers little-endian, texts behind their length. Grows as needed. */
+const createWriter = (bytes: number) => {
+  let buffer = Buffer.allocUnsafe(bytes)
+  let at = 0
+  const room = (size: number): void => {
+    if (at + size <= buffer.length) return
+    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, at + size))
+    buffer.copy(larger, 0, 0, at)
+    buffer = larger
+  }
+  return {
+    uint8(value: number) {
+      room(1)
+      at = buffer.writeUInt8(value, at)
+    },
+    uint16(value: number) {
+      room(2)
+      at = buffer.writeUInt16LE(value, at)
+    },
+    uint32(value: number) {
+      room(4)
+      at = buffer.writeUInt32LE(value, at)
+    },
+    /** Below 2^53. */
+    uint64(value: number) {
+      room(8)
+      at = buffer.writeUInt32LE(value % 2 ** 32, at)
+      at = buffer.writeUInt32LE(Math.floor(value / 2 ** 32), at)
+    },
+    text(value: string) {
+      const size = Buffer.byteLength(value)
+      room(size + 5)
+      let rest = size
+      for (; rest > 127; rest >>>= 7) at = buffer.writeUInt8((rest & 127) | 128, at)
+      at = buffer.writeUInt8(rest, at)
+      at += buffer.write(value, at)
+    },
+    done: (): Buffer => buffer.subarray(0, at),
+  }
+}
+
+/** The columns that `encodeLogRows` writes, in its order. */
+export const LOG_COLUMNS =
+  'event, shard, voter, generation, sequence, position, kind, contestant, attempt, acked_at, ' +
+  'client_timestamp, device_id, app_version, channel, flags, trace_id'
+
+const LOG_ROW_BYTES = 192
+
+const NO_VOTE = {
+  voter: 0,
+  contestant: 0,
+  attempt: 0,
+  clientTimestampMs: 0,
+  deviceId: '',
+  appVersion: '',
+  channel: 0,
+  flags: 0,
+  traceId: '',
+}
+
+export const encodeLogRows = ({ shard, generation }: RowSource, rows: readonly LogRow[]): Buffer => {
+  const writer = createWriter(rows.length * LOG_ROW_BYTES)
+  for (const row of rows) {
+    const vote = row.kind === 'vote' ? row.vote : NO_VOTE
+    writer.uint32(eventOf(row))
+    writer.uint8(shard)
+    writer.uint64(vote.voter)
+    writer.text(generation)
+    writer.uint64(row.sequence)
+    writer.uint16(row.position)
+    writer.uint8(LOG_KIND[row.kind])
+    writer.uint16(vote.contestant)
+    writer.uint64(vote.attempt)
+    writer.uint64(rowTimeMs(row))
+    writer.uint64(vote.clientTimestampMs)
+    writer.text(vote.deviceId)
+    writer.text(vote.appVersion)
+    writer.uint8(vote.channel)
+    writer.uint32(vote.flags)
+    writer.text(vote.traceId)
+  }
+  return writer.done()
+}
+
+const eventOf = (row: LogRow): number => {
+  switch (row.kind) {
+    case 'vote':
+      return row.vote.event
+    case 'closing':
+      return row.closing.event
+    case 'takeover':
+      return 0
+  }
+}
+
+/** The columns that `encodeWindowRows` writes, in its order. */
+export const WINDOW_COLUMNS = 'event, minute, contestant, shard, generation, votes, sequence'
+
+const WINDOW_ROW_BYTES = 64
+/** The row that says how far the archive is. */
+const CHECKPOINT = { event: 0, minuteMs: 0, contestant: 0, votes: 0 }
+
+/** The windows and the checkpoint: one insert, so that neither is ever there without the other. */
+export const encodeWindowRows = (
+  { shard, generation }: RowSource,
+  windows: readonly WindowTotal[],
+  sequence: number,
+): Buffer => {
+  const writer = createWriter((windows.length + 1) * WINDOW_ROW_BYTES)
+  for (const { event, minuteMs, contestant, votes } of [...windows, CHECKPOINT]) {
+    writer.uint32(event)
+    writer.uint32(minuteMs / 1000)
+    writer.uint16(contestant)
+    writer.uint8(shard)
+    writer.text(generation)
+    writer.uint64(votes)
+    writer.uint64(sequence)
+  }
+  return writer.done()
+}
