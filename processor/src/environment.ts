@@ -6,6 +6,7 @@ import {
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
+import { z } from 'zod'
 
 /** @throws EnvironmentError that names each faulty variable. */
 export const readProcessorEnvironment = (source: NodeJS.ProcessEnv) =>
@@ -14,6 +15,8 @@ export const readProcessorEnvironment = (source: NodeJS.ProcessEnv) =>
       ...commonVariables,
       ...redisVariables,
       ...clickhouseVariables,
+      /** The public identifiers in ClickHouse's tables of events are made with it. */
+      ID_SECRET: z.string().min(1),
       PROCESSOR_METRICS_PORT: portVariable(9403),
       /** A shard's part of a board is published at most once in this time. */
       BOARD_TICK_MS: wholeVariable(50, 1, 10_000),

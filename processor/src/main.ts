@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import { watchCatalog } from '@votestream/infra/catalog'
+import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady, refuseEviction } from '@votestream/infra/redis'
-import { ensureVoteStreams, openLeasesBucket } from '@votestream/infra/streams'
+import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import { createArchive } from './archive/archive-lane.js'
+import { createCatalogTables } from './archive/catalog-tables.js'
 import { readProcessorEnvironment } from './environment.js'
 import { createPartPublisher, publishPart } from './publish/part-publisher.js'
 import { runTallyLane } from './tally/tally-lane.js'
@@ -24,9 +29,16 @@ await runService(logger, async ({ onStop }) => {
   onStop('NATS', nats.close)
   const redis = connectRedis({ url: environment.REDIS_URL, name: instance, logger })
   onStop('Redis', () => redis.disconnect())
+  const clickhouse = connectClickhouse({
+    url: environment.CLICKHOUSE_URL,
+    user: environment.CLICKHOUSE_USER,
+    password: environment.CLICKHOUSE_PASSWORD,
+  })
+  onStop('ClickHouse', () => clickhouse.close())
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
     registry: createMetrics(),
+    // ClickHouse may be away: leaderboards do not wait for it.
     missing: () => [
       ...(nats.connected() ? [] : ['NATS']),
       ...(redis.status === 'ready' ? [] : ['Redis']),
@@ -36,20 +48,44 @@ await runService(logger, async ({ onStop }) => {
   onStop('health server', health.stop)
 
   await ensureVoteStreams(nats, { shards, replicas })
-  const bucket = await openLeasesBucket(nats, replicas)
   await redisReady(redis, REDIS_WAIT_MS)
   await refuseEviction(redis)
+  const common = { bucket: await openLeasesBucket(nats, replicas), instance, shards, logger }
+
   const publisher = createPartPublisher({ publish: publishPart(nats), tickMs: environment.BOARD_TICK_MS })
   onStop('publisher', publisher.stop)
   const tally = await holdLeases({
-    bucket,
+    ...common,
     role: 'tally',
-    instance,
-    shards,
-    logger,
     work: (shard, signal) =>
       runTallyLane({ nats, redis, shard, shards, logger, publisher, now: Date.now, signal }),
   })
   onStop('tally', tally.stop)
   lanes.push(tally)
+
+  // A slow ClickHouse delays nobody but itself: the archive has leases and readers of its own.
+  const lane = createArchive({ nats, clickhouse, shards, logger })
+  const archive = await holdLeases({
+    ...common,
+    role: 'archive',
+    work: (shard, signal) => lane.runLane({ shard, signal }),
+  })
+  onStop('archive', archive.stop)
+  lanes.push(archive)
+
+  const tables = createCatalogTables({ clickhouse, logger, ids: createOpaqueIds(environment.ID_SECRET) })
+  const catalog = await watchCatalog({
+    bucket: await openEventsBucket(nats, replicas),
+    logger,
+    project: ({ number }) => ({ number }),
+    onChange: tables.learn,
+    bytesMax: 1024 * 1024,
+  })
+  const stopTables = new AbortController()
+  const tablesDone = tables.run(stopTables.signal)
+  onStop('catalog', async () => {
+    catalog.stop()
+    stopTables.abort()
+    await tablesDone
+  })
 })
