@@ -50,38 +50,24 @@ const MESSAGES_MAX = 16
 
 export const createArchive = (options: ArchiveOptions): Archive => ({
   async runLane({ shard, signal }) {
-    const { nats, clickhouse, shards, logger, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
-    const position = await logPosition(nats, shard)
-    const tables = openArchiveTables({ clickhouse, shards, shard, generation: position.generation, signal })
-    const checkpoint = await tables.checkpoint()
-    if (checkpoint > position.lastSequence) {
-      throw new Error(
-        `shard ${shard}: ClickHouse is at ${checkpoint}, the log ends at ${position.lastSequence}`,
-      )
-    }
-    if (checkpoint + 1 < position.firstSequence) {
-      logger.error(
-        { shard, checkpoint, position },
-        'the log begins behind what is archived: votes are missing',
-      )
-    }
+    const { nats, logger, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
+    const { generation, checkpoint, tables } = await openLane(options, shard, signal)
     const state = await tables.loadState(checkpoint)
     logger.info({ shard, checkpoint }, 'archiving')
 
     // The reader ends with the lane, however the lane ends.
     const ended = new AbortController()
     const either = AbortSignal.any([signal, ended.signal])
-    const log = readLog({
-      nats,
-      shard,
-      fromSequence: checkpoint + 1,
-      batchMax: MESSAGES_MAX,
-      signal: either,
-    })
+    const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
+    const log = readLog({ nats, shard, ...place })
     try {
       for await (const batch of gather(decoded(log), { rowsMax, pauseMs, signal: either })) {
         const archived = state.advance(batch)
-        await untilWritten(() => archiveBatch(tables, archived), { shard, signal, logger })
+        const write = async (): Promise<void> => {
+          await refuseOtherLog(nats, shard, generation)
+          await archiveBatch(tables, archived)
+        }
+        await untilWritten(write, { shard, signal, logger })
         if (signal.aborted) return
         const { sequence = 0, storedAtMs = 0 } = batch.at(-1) ?? {}
         options.onProgress?.({ shard, sequence, storedAtMs, rows: archived.rows.length })
@@ -92,6 +78,45 @@ export const createArchive = (options: ArchiveOptions): Archive => ({
     }
   },
 })
+
+interface Lane {
+  readonly generation: string
+  readonly checkpoint: number
+  readonly tables: ArchiveTables
+}
+
+/** Where the archive goes on. @throws Error when it holds what the log does not. */
+const openLane = async (
+  { nats, clickhouse, shards, logger }: ArchiveOptions,
+  shard: Shard,
+  signal: AbortSignal,
+): Promise<Lane> => {
+  const { generation } = await logPosition(nats, shard)
+  const tables = openArchiveTables({ clickhouse, shards, shard, generation, signal })
+  const checkpoint = await tables.checkpoint()
+  // Asked after ClickHouse: what another instance archived in between is not beyond the log.
+  const { firstSequence, lastSequence } = await logPosition(nats, shard)
+  if (checkpoint > lastSequence) {
+    throw new Error(`shard ${shard}: ClickHouse is at ${checkpoint}, the log ends at ${lastSequence}`)
+  }
+  if (checkpoint + 1 < firstSequence) {
+    logger.error(
+      { shard, checkpoint, firstSequence },
+      'the log begins behind what is archived: votes are missing',
+    )
+  }
+  return { generation, checkpoint, tables }
+}
+
+/** The stream was made anew under a lane: what it read is not what it says it is. It is begun again. */
+class OtherLogError extends Error {
+  override readonly name = 'OtherLogError'
+}
+
+const refuseOtherLog = async (nats: Nats, shard: Shard, generation: string): Promise<void> => {
+  const now = await logPosition(nats, shard)
+  if (now.generation !== generation) throw new OtherLogError(`shard ${shard}: the log was made anew`)
+}
 
 /**
  * Writes a batch; may be repeated, from any point, with the same result.
@@ -149,7 +174,8 @@ const untilWritten = async (
       return await write()
     } catch (error) {
       if (signal.aborted) return
-      logger.warn({ err: error, shard, waitMs }, 'ClickHouse did not take a batch; trying again')
+      if (error instanceof OtherLogError) throw error
+      logger.warn({ err: error, shard, waitMs }, 'a batch was not archived; trying again')
       await setTimeout(waitMs, undefined, { signal }).catch(() => {})
     }
   }

@@ -288,6 +288,32 @@ describe('The archive', function () {
     assert.deepEqual(await rows('SELECT sum(votes) FROM votes_per_minute'), [[3]])
   })
 
+  it('writes nothing of a stream that was made anew under it', async () => {
+    const message = (voter: number): LogMessage => ({
+      votes: [vote({ event: eventNumber(1), voter: voter as VoterNumber })],
+      closings: [],
+      takeover: null,
+    })
+    await publish([message(2)])
+    const { done } = startLane()
+    await untilArchived()
+    await nats.jsm.streams.delete(voteStream(SHARD))
+    await ensureVoteStreams(nats, { shards: SHARDS, replicas: 1 })
+    await publish([message(4), message(6)])
+    await assert.rejects(done)
+    startLane()
+    await untilArchived()
+    const { generation } = await logPosition(nats, SHARD)
+    assert.deepEqual(
+      await rows(`SELECT voter, sequence, generation = '${generation}' FROM votes ORDER BY voter`),
+      [
+        [2, 1, 0],
+        [4, 1, 1],
+        [6, 2, 1],
+      ],
+    )
+  })
+
   describe('migrations', () => {
     it('are applied once', async () => {
       assert.deepEqual(await migrate(), [])
