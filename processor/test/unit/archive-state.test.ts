@@ -103,6 +103,18 @@ describe('The state of the archive', () => {
     )
   })
 
+  it('makes batches that do not change when it moves on', () => {
+    fc.assert(
+      fc.property(randomLog(), randomLog(), (first, second) => {
+        const state = createArchiveState(SHARDS)
+        const { windows } = state.advance(first)
+        const before = structuredClone(windows)
+        state.advance(second)
+        assert.deepEqual(windows, before)
+      }),
+    )
+  })
+
   it('counts a vote whose time goes back in the window that is open', () => {
     const state = createArchiveState(SHARDS)
     const entry = (sequence: number, voter: number, ackedAtMs: number): ArchiveEntry => ({

@@ -2,6 +2,7 @@ import type { ContestantIndex, EventNumber, Shard } from '@votestream/schema/num
 import { type Books, emptyBooks } from '@votestream/schema/replay'
 
 export type BooksByEvent = ReadonlyMap<EventNumber, Books>
+export type TotalsByEvent = ReadonlyMap<EventNumber, ReadonlyMap<ContestantIndex, number>>
 
 /** One shard's books, all three as of the same message of its log. */
 export interface ShardBooks {
@@ -11,6 +12,8 @@ export interface ShardBooks {
   readonly log: BooksByEvent | undefined
   readonly redis: BooksByEvent
   readonly clickhouse: BooksByEvent
+  /** What the window tallies of ClickHouse add up to. Undefined: they were of a later message. */
+  readonly windows: TotalsByEvent | undefined
   /** Entries in what is left of the log, whatever became of them; in ClickHouse the same stretch. */
   readonly entriesInLog: ReadonlyMap<EventNumber, number>
   readonly entriesArchived: ReadonlyMap<EventNumber, number>
@@ -25,6 +28,7 @@ export interface Difference {
   readonly log: number | undefined
   readonly redis: number | undefined
   readonly clickhouse: number | undefined
+  readonly windows: number | undefined
 }
 
 export interface EventComparison {
@@ -51,8 +55,15 @@ export const compareBooks = (shards: readonly ShardBooks[]): EventComparison[] =
     }))
 }
 
-const eventsOf = ({ log, redis, clickhouse, entriesInLog, entriesArchived }: ShardBooks): EventNumber[] =>
-  [log, redis, clickhouse, entriesInLog, entriesArchived].flatMap((source) => [...(source?.keys() ?? [])])
+const eventsOf = (books: ShardBooks): EventNumber[] =>
+  [
+    books.log,
+    books.redis,
+    books.clickhouse,
+    books.windows,
+    books.entriesInLog,
+    books.entriesArchived,
+  ].flatMap((source) => [...(source?.keys() ?? [])])
 
 const total = (parts: readonly (Books | undefined)[]): Books => {
   const sum = emptyBooks()
@@ -74,8 +85,9 @@ const differencesOf = (event: EventNumber, books: ShardBooks): Difference[] => {
   const log = books.log && (books.log.get(event) ?? none)
   const redis = books.redis.get(event) ?? none
   const clickhouse = books.clickhouse.get(event) ?? none
+  const windows = books.windows && (books.windows.get(event) ?? none.totals)
   const contestants = new Set<ContestantIndex>(
-    [log, redis, clickhouse].flatMap((source) => [...(source?.totals.keys() ?? [])]),
+    [log?.totals, redis.totals, clickhouse.totals, windows].flatMap((totals) => [...(totals?.keys() ?? [])]),
   )
   const compared: Difference[] = [
     {
@@ -85,6 +97,7 @@ const differencesOf = (event: EventNumber, books: ShardBooks): Difference[] => {
       log: books.entriesInLog.get(event) ?? 0,
       redis: undefined,
       clickhouse: books.entriesArchived.get(event) ?? 0,
+      windows: undefined,
     },
     ...FIELDS.map((what) => ({
       event,
@@ -93,6 +106,7 @@ const differencesOf = (event: EventNumber, books: ShardBooks): Difference[] => {
       log: log?.[what],
       redis: redis[what],
       clickhouse: clickhouse[what],
+      windows: undefined,
     })),
     ...[...contestants]
       .sort((a, b) => a - b)
@@ -103,10 +117,11 @@ const differencesOf = (event: EventNumber, books: ShardBooks): Difference[] => {
         log: log && (log.totals.get(contestant) ?? 0),
         redis: redis.totals.get(contestant) ?? 0,
         clickhouse: clickhouse.totals.get(contestant) ?? 0,
+        windows: windows && (windows.get(contestant) ?? 0),
       })),
   ]
   return compared.filter(differ)
 }
 
-const differ = ({ log, redis, clickhouse }: Difference): boolean =>
-  new Set([log, redis, clickhouse].filter((value) => value !== undefined)).size > 1
+const differ = ({ log, redis, clickhouse, windows }: Difference): boolean =>
+  new Set([log, redis, clickhouse, windows].filter((value) => value !== undefined)).size > 1

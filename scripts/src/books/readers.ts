@@ -6,7 +6,7 @@ import type { ContestantIndex, EventNumber, Shard } from '@votestream/schema/num
 import { checkpointKey, eventsKey, tallyKey } from '@votestream/schema/redis-keys'
 import { type Books, createReplay, emptyBooks } from '@votestream/schema/replay'
 import { logMessage } from '@votestream/schema/votes'
-import type { BooksByEvent } from './comparison.js'
+import type { BooksByEvent, TotalsByEvent } from './comparison.js'
 
 /** Each source's books of one shard. None of it shares code with what wrote them. */
 
@@ -158,6 +158,42 @@ SELECT event, contestant, outcome, count() AS votes, countIf(sequence >= {firstS
 FROM vote_outcomes
 WHERE shard = {shard:UInt8} AND generation = {generation:String} AND sequence <= {upTo:UInt64}
 GROUP BY event, contestant, outcome`
+
+/** What the windows add up to, if they are as of this very message: they cannot be read as of an earlier one. */
+export const readWindowTotals = async (
+  clickhouse: ClickHouseClient,
+  shard: Shard,
+  generation: string,
+  upTo: number,
+): Promise<TotalsByEvent | undefined> => {
+  const rows = await rowsOf<WindowRow>(clickhouse, WINDOWS_QUERY, { shard, generation })
+  const archived = rows.find(({ event }) => event === 0)?.newest ?? 0
+  if (archived !== upTo) return undefined
+  const totals = new Map<EventNumber, Map<ContestantIndex, number>>()
+  for (const { event, contestant, total } of rows) {
+    if (event === 0) continue
+    const ofEvent = totals.get(event) ?? new Map<ContestantIndex, number>()
+    totals.set(event, ofEvent.set(contestant, total))
+  }
+  return totals
+}
+
+interface WindowRow {
+  readonly event: EventNumber
+  readonly contestant: ContestantIndex
+  readonly total: number
+  readonly newest: number
+}
+
+const WINDOWS_QUERY = `
+SELECT event, contestant, sum(latest) AS total, max(newest_of_window) AS newest
+FROM (
+  SELECT event, contestant, argMax(window_tallies.votes, sequence) AS latest, max(sequence) AS newest_of_window
+  FROM window_tallies
+  WHERE shard = {shard:UInt8} AND generation = {generation:String}
+  GROUP BY event, minute, contestant
+)
+GROUP BY event, contestant`
 
 const rowsOf = async <Row>(
   clickhouse: ClickHouseClient,

@@ -12,6 +12,7 @@ import {
   readClickhouseBooks,
   readLogBooks,
   readRedisBooks,
+  readWindowTotals,
 } from './readers.js'
 
 /** The books cannot be laid side by side: a sink has not got as far as the log, or is of another log. */
@@ -89,6 +90,7 @@ const readShard = async (
     if (performance.now() > giveUpAtMs) throw notThere('ClickHouse', shard, archived, end.generation, end)
     await setTimeout(LOOK_EVERY_MS)
   }
+  const windows = await readWindowTotals(clickhouse, shard, end.generation, position)
   const archive = await readClickhouseBooks(clickhouse, shard, end, position)
   const now = await logPosition(nats, shard)
   if (now.generation !== end.generation || now.lastSequence < position) {
@@ -103,6 +105,7 @@ const readShard = async (
       log: end.firstSequence > 1 ? undefined : log.books,
       redis: stored.books,
       clickhouse: archive.books,
+      windows,
       entriesInLog: log.entries,
       entriesArchived: archive.entries,
     },

@@ -61,13 +61,13 @@ const eventRow = (comparison: EventComparison, names: ReadonlyMap<EventNumber, s
   ]
 }
 
-const DIFFERENCE_HEADINGS = ['event', 'shard', 'what', 'log', 'Redis', 'ClickHouse']
+const DIFFERENCE_HEADINGS = ['event', 'shard', 'what', 'log', 'Redis', 'ClickHouse', 'its windows']
 
-const differenceRow = ({ event, shard, what, log, redis, clickhouse }: Difference): string[] => [
+const differenceRow = ({ event, shard, what, log, redis, clickhouse, windows }: Difference): string[] => [
   String(event),
   String(shard),
   what,
-  ...[log, redis, clickhouse].map((value) => (value === undefined ? '-' : String(value))),
+  ...[log, redis, clickhouse, windows].map((value) => (value === undefined ? '-' : String(value))),
 ]
 
 const table = (rows: readonly (readonly string[])[]): string[] => {

@@ -139,6 +139,19 @@ describe('npm run reconcile', function () {
     assert.equal(status, 1)
   })
 
+  it('ends with 1 and the difference where a window of ClickHouse has one vote too many', async () => {
+    const change = async (by: number) =>
+      clickhouse.command({
+        query: `INSERT INTO window_tallies SELECT * REPLACE (votes + ${by} AS votes, sequence + 1 AS sequence)
+          FROM window_tallies FINAL WHERE event = ${EVENT} AND contestant = 2`,
+      })
+    await change(1)
+    const { status, output } = await command('reconcile')
+    await change(-1)
+    assert.match(output, /7 +1 +contestant 2 +2 +2 +2 +3/)
+    assert.equal(status, 1)
+  })
+
   it('ends with 2 when a sink does not get to the end of the log', async () => {
     const [shard = 0 as never] = allShards(SHARDS)
     await redis.hset(checkpointKey(shard), 'sequence', 2)

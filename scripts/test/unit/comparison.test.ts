@@ -24,6 +24,7 @@ const shardBooks = (shard: Shard, books: Books, fields: Partial<ShardBooks> = {}
   log: new Map([[EVENT, books]]),
   redis: new Map([[EVENT, books]]),
   clickhouse: new Map([[EVENT, books]]),
+  windows: new Map([[EVENT, books.totals]]),
   entriesInLog: new Map([[EVENT, books.entries]]),
   entriesArchived: new Map([[EVENT, books.entries]]),
   ...fields,
@@ -57,8 +58,16 @@ describe('Comparing the books', () => {
     )
     assert.equal(agrees(reconciliation), false)
     assert.deepEqual(events[0]?.differences, [
-      { event: EVENT, shard: SECOND, what: 'counted', log: 11, redis: 10, clickhouse: 11 },
-      { event: EVENT, shard: SECOND, what: 'contestant 1', log: 6, redis: 5, clickhouse: 6 },
+      {
+        event: EVENT,
+        shard: SECOND,
+        what: 'counted',
+        log: 11,
+        redis: 10,
+        clickhouse: 11,
+        windows: undefined,
+      },
+      { event: EVENT, shard: SECOND, what: 'contestant 1', log: 6, redis: 5, clickhouse: 6, windows: 6 },
     ])
     assert.match(text, /DIFFERENT/)
   })
