@@ -43,6 +43,7 @@ describe('The archive', function () {
   })
   beforeEach(() => ensureVoteStreams(nats, { shards: SHARDS, replicas: 1 }))
   afterEach(async () => {
+    await clickhouse.command({ query: 'SYSTEM START MERGES votes_log' })
     await Promise.all(stopLanes.map((stop) => stop()))
     stopLanes = []
     for (const shard of allShards(SHARDS)) await nats.jsm.streams.delete(voteStream(shard))
@@ -183,6 +184,8 @@ describe('The archive', function () {
 
   it('is the same after dying behind the rows and before the windows', async () => {
     const log = sampleLog(3)
+    // What is written twice stands twice for the whole test.
+    await clickhouse.command({ query: 'SYSTEM STOP MERGES votes_log' })
     await publish(log)
     const tables = await openTables()
     const state = await tables.loadState(0)
@@ -201,6 +204,8 @@ describe('The archive', function () {
     // And what was on its way may still arrive late.
     await tables.insertWindows(second.windows, second.lastSequence)
     await assertExact(log)
+    const [[twice] = []] = await rows('SELECT count() - (SELECT count() FROM votes_log FINAL) FROM votes_log')
+    assert.ok(Number(twice) > 0, 'some rows should stand twice')
   })
 
   it('is the same when two of it write at once', async () => {
@@ -210,6 +215,28 @@ describe('The archive', function () {
     await publish(log)
     await untilArchived()
     await assertExact(log)
+  })
+
+  it('writes a full batch as one part: it is there as a whole or not at all', async () => {
+    await clickhouse.command({ query: 'SYSTEM STOP MERGES votes_log' })
+    const entries = Array.from({ length: 11 }, (_, message): ArchiveEntry => {
+      const votes = Array.from({ length: 1_000 }, (_, index) =>
+        vote({
+          event: eventNumber(1),
+          voter: ((message * 1_000 + index + 1) * 2) as VoterNumber,
+          deviceId: `device ${index} `.repeat(20),
+        }),
+      )
+      return { sequence: message + 1, message: { votes, closings: [], takeover: null }, storedAtMs: FIRST_MS }
+    })
+    const tables = await openTables()
+    const { rows: logRows } = (await tables.loadState(0)).advance(entries)
+    await tables.insertRows(logRows)
+    assert.deepEqual(
+      await rows(`SELECT rows FROM system.parts WHERE active AND database = currentDatabase()
+        AND table = 'votes_log'`),
+      [[11_000]],
+    )
   })
 
   it('waits for a ClickHouse that was killed, and goes on', async () => {
