@@ -26,6 +26,7 @@ try {
   say(done.length === 0 ? 'nothing to do' : `${done.length} applied`)
   await clickhouse.close()
 } catch (error) {
-  console.error(error)
+  say(error instanceof Error ? error.message : String(error))
+  if (error instanceof Error && error.cause) console.error(error.cause)
   process.exitCode = 1
 }
