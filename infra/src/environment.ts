@@ -32,6 +32,8 @@ export const commonVariables = {
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+  /** Unique among the live instances; one that stays the same over a restart finds its leases again at once. */
+  INSTANCE_NAME: z.string().min(1).optional(),
   SHARDS: wholeVariable(2, 1, 64),
   /** Copies of streams and buckets: 1 on one machine, 3 in a cluster. */
   NATS_REPLICAS: z.coerce

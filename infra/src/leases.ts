@@ -25,7 +25,7 @@ interface LeaseOptions {
   readonly bucket: KV
   /** What the lease is for: `ingest`, `tally`, `archive`. */
   readonly role: string
-  /** Unique among the live instances. */
+  /** Unique among the live instances. A process that takes the name of a dead one takes its leases at once. */
   readonly instance: string
   readonly shards: number
   readonly logger: Logger
@@ -38,6 +38,7 @@ interface LeaseOptions {
 
 interface Seen {
   readonly owner: string
+  readonly revision: number
   readonly seenAtMs: number
 }
 
@@ -59,7 +60,8 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   let wake = new AbortController()
 
   const notice = (entry: KvEntry): void => {
-    if (entry.operation === 'PUT') seen.set(entry.key, { owner: entry.string(), seenAtMs: Date.now() })
+    if (entry.operation === 'PUT')
+      seen.set(entry.key, { owner: entry.string(), revision: entry.revision, seenAtMs: Date.now() })
     else if (seen.delete(entry.key)) wake.abort()
   }
 
@@ -128,12 +130,21 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   }
 
   const take = async (shard: Shard): Promise<void> => {
+    const before = seen.get(leaseKey(shard))
     try {
-      begin(shard, await bucket.create(leaseKey(shard), instance))
+      // A lease in this instance's own name was left by the process before it, and need not run out first.
+      const own = before?.owner === instance
+      const revision = own
+        ? await bucket.update(leaseKey(shard), instance, before.revision)
+        : await bucket.create(leaseKey(shard), instance)
+      begin(shard, revision)
     } catch {
       // Another instance was faster, or has it still.
     }
   }
+
+  const isTaken = (shard: Shard): boolean =>
+    alive(leaseKey(shard)) && seen.get(leaseKey(shard))?.owner !== instance
 
   const look = async (): Promise<void> => {
     for (const [shard, holding] of holdings) {
@@ -144,7 +155,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     const decision = decideLeases({
       shards: allShards(shards),
       held: new Set(holdings.keys()),
-      taken: new Set(allShards(shards).filter((shard) => alive(leaseKey(shard)))),
+      taken: new Set(allShards(shards).filter(isTaken)),
       members: members.size,
     })
     await Promise.all([...decision.take.map(take), ...decision.release.map(release)])

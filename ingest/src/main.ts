@@ -16,7 +16,7 @@ const REDIS_WAIT_MS = 2_000
 
 const environment = configure(() => readIngestEnvironment(process.env))
 const logger = createLogger('ingest', environment.LOG_LEVEL)
-const instance = `ingest-${randomUUID()}`
+const instance = environment.INSTANCE_NAME ?? `ingest-${randomUUID()}`
 
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment

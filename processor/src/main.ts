@@ -20,7 +20,7 @@ const REDIS_WAIT_MS = 30_000
 
 const environment = configure(() => readProcessorEnvironment(process.env))
 const logger = createLogger('processor', environment.LOG_LEVEL)
-const instance = `processor-${randomUUID()}`
+const instance = environment.INSTANCE_NAME ?? `processor-${randomUUID()}`
 
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment

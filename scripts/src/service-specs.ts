@@ -74,7 +74,11 @@ export function serviceSpec(
   program: NodeProgram,
 ): ServerSpec {
   return {
-    ...nodeSpec(name, `${name}/dist/src/main.js`, program),
+    // The name outlives the process: after a crash its leases are taken again without waiting for them to end.
+    ...nodeSpec(name, `${name}/dist/src/main.js`, {
+      ...program,
+      env: { ...program.env, INSTANCE_NAME: name },
+    }),
     isReady: async () => {
       const url = `http://127.0.0.1:${metricsPort}/readyz`
       const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })

@@ -84,6 +84,16 @@ describe('leases', () => {
     assert.ok(performance.now() - beganMs < LEASE_TTL_MS + 1_500)
   })
 
+  it('an instance that is started anew under its old name takes its leases again at once', async () => {
+    const one = await hold('renamed', 'same', 2)
+    await until(() => one.working.size === 2)
+    await one.nats.close()
+    const beganMs = performance.now()
+    const again = await hold('renamed', 'same', 2)
+    await until(() => again.working.size === 2)
+    assert.ok(performance.now() - beganMs < 1_000)
+  })
+
   it('work that fails is begun again while the lease is held', async () => {
     const { bucket } = await open()
     let tries = 0
