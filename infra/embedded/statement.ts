@@ -1,0 +1,167 @@
+import { type exceptionCode, type QueryException, refusal } from './exception-status.js'
+import { sqlString, type Token, tokensOf } from './sql-text.js'
+
+/**
+ * What has to happen for a statement:
+ * - `read`: its result may be large; the engine writes it to a file (`resultSql`)
+ * - `insert`: data follows from `dataAt` on (and in the body); the engine reads it from a file (`insertSql`)
+ * - `command`: everything else; its result, if any, is small
+ */
+export type Statement =
+  | { kind: 'read'; format: string; resultSql: (file: string) => string }
+  | { kind: 'insert'; dataAt: number; insertSql: (file: string) => string }
+  | { kind: 'command'; sql: string; format: string; verb: string }
+  | { kind: 'refused'; exception: QueryException }
+
+const reads = new Set(['SELECT', 'WITH', 'FROM', '('])
+const analystVerbs = new Set([...reads, 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS'])
+
+// The engine runs with this process's rights and does not confine file names: `file()` as a scalar function and
+// DESCRIBE of a table function are not stopped by its readonly mode, so they are stopped here.
+const outwardFunctions =
+  /^(file|fileCluster|url|urlCluster|s3|s3Cluster|gcs|azureBlobStorage.*|hdfs.*|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|executable|iceberg.*|deltaLake.*|hudi.*|paimon.*|ytsaurus|arrowFlight|catboostEvaluate|python|input)$/i
+
+/**
+ * Decides what to do with a statement. `sql` is text with one character per byte, up to any length of data behind it.
+ * `defaultFormat` applies where the statement names no format. Pure.
+ */
+export function analyzeStatement(sql: string, defaultFormat: string, role: 'owner' | 'analyst'): Statement {
+  if (!/^\w+$/.test(defaultFormat)) return refuse('UNKNOWN_FORMAT', `Unknown format ${defaultFormat}.`)
+  const tokens: Token[] = []
+  for (const token of tokensOf(sql)) {
+    const previous = tokens.at(-1)
+    tokens.push(token)
+    if (tokens[0]?.text !== 'INSERT' || token.depth !== 0) continue
+    const dataFormat = insertDataFormat(sql, previous, token, tokens)
+    if (dataFormat !== undefined) return insertStatement(sql, tokens, dataFormat, role)
+  }
+  return wholeStatement(sql, tokens, defaultFormat, role)
+}
+
+function insertDataFormat(
+  sql: string,
+  previous: Token | undefined,
+  token: Token,
+  tokens: Token[],
+): string | undefined {
+  if (tokens.some((each) => each.depth === 0 && each.kind === 'word' && each.text === 'SELECT'))
+    return undefined
+  if (token.kind !== 'word' || tokens.length < 4) return undefined
+  if (previous?.kind === 'word' && previous.text === 'FORMAT') return sql.slice(token.start, token.end)
+  return token.text === 'VALUES' && previous?.text !== 'FORMAT' ? 'Values' : undefined
+}
+
+function insertStatement(sql: string, tokens: Token[], format: string, role: 'owner' | 'analyst'): Statement {
+  if (role === 'analyst') return readonlyRefusal()
+  if (hasPair(tokens, 'FROM', 'INFILE'))
+    return refuse('NOT_IMPLEMENTED', 'FROM INFILE is not allowed over HTTP.')
+  const top = tokens.filter((token) => token.depth === 0 && token.kind === 'word')
+  const last = tokens.at(-1)
+  const clause =
+    top.find((token) => token.text === 'SETTINGS') ?? top.find((token) => token.text === 'FORMAT') ?? last
+  const tail = top.find((token) => token.text === 'FORMAT') ?? last
+  const head = utf8(sql.slice(0, clause?.start))
+  const settings = utf8(sql.slice(clause?.start, tail?.start))
+  return {
+    kind: 'insert',
+    dataAt: dataStart(sql, last?.end ?? sql.length, format),
+    insertSql: (file) => `${head}\nFROM INFILE ${sqlString(file)} ${settings}\nFORMAT ${format}`,
+  }
+}
+
+/** ClickHouse skips blanks and one line break between the format's name and the data. */
+function dataStart(sql: string, from: number, format: string): number {
+  if (format === 'Values') return from
+  let at = from
+  while (' \t\f'.includes(sql.charAt(at)) && at < sql.length) at++
+  if (sql.charAt(at) === ';' && sql.slice(at + 1).trim() === '') return sql.length
+  if (sql.charAt(at) === '\r') at++
+  if (sql.charAt(at) === '\n') at++
+  return at
+}
+
+function wholeStatement(
+  sql: string,
+  all: Token[],
+  defaultFormat: string,
+  role: 'owner' | 'analyst',
+): Statement {
+  const end = all.findIndex((token) => token.text === ';' && token.kind === 'mark')
+  if (end !== -1 && all.slice(end).some((token) => token.text !== ';')) {
+    const position = (all[end]?.start ?? 0) + 1
+    const sentence = `Syntax error (Multi-statements are not allowed): failed at position ${position} (end of query) (;)`
+    return refuse('SYNTAX_ERROR', sentence)
+  }
+  const tokens = end === -1 ? all : all.slice(0, end)
+  const first = tokens[0]
+  if (first === undefined)
+    return refuse('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): empty query')
+  const fault = forbiddenPart(tokens, role)
+  if (fault !== undefined) return { kind: 'refused', exception: fault }
+  const verb = first.text
+  const body = { sql, end: tokens.at(-1)?.end ?? sql.length }
+  const clause = formatClause(body.sql, tokens)
+  const format = clause?.format ?? defaultFormat
+  const inserts = verb === 'WITH' && hasPair(tokens, 'INSERT', 'INTO')
+  if (!reads.has(verb) || inserts) return { kind: 'command', sql: utf8(sql.slice(0, body.end)), format, verb }
+  const head = utf8(sql.slice(0, clause?.start ?? body.end))
+  const rest = clause === undefined ? '' : utf8(sql.slice(clause.end, body.end))
+  return {
+    kind: 'read',
+    format,
+    resultSql: (file) => `${head}\nINTO OUTFILE ${sqlString(file)} TRUNCATE FORMAT ${format} ${rest}`,
+  }
+}
+
+function forbiddenPart(tokens: Token[], role: 'owner' | 'analyst'): QueryException | undefined {
+  if (hasPair(tokens, 'INTO', 'OUTFILE'))
+    return refusal('INTO_OUTFILE_NOT_ALLOWED', 'INTO OUTFILE is not allowed.')
+  if (hasPair(tokens, 'FROM', 'INFILE'))
+    return refusal('NOT_IMPLEMENTED', 'FROM INFILE is not allowed over HTTP.')
+  const called = (pattern: RegExp) =>
+    tokens.some(
+      (token, at) => token.kind !== 'string' && pattern.test(token.text) && tokens[at + 1]?.text === '(',
+    )
+  if (tokens[0]?.text === 'INSERT' && called(/^input$/i))
+    return refusal('NOT_IMPLEMENTED', 'input() is not available.')
+  if (role === 'owner') return undefined
+  // A quoted name may hide its letters behind escapes; no table of ours needs one.
+  const escaped = tokens.some((token) => token.kind === 'quoted' && token.text.includes('\\'))
+  const allowed = analystVerbs.has(tokens[0]?.text ?? '') && !escaped && !called(outwardFunctions)
+  return allowed ? undefined : refusal('READONLY', 'analyst: Cannot execute query in readonly mode.')
+}
+
+function formatClause(
+  sql: string,
+  tokens: Token[],
+): { format: string; start: number; end: number } | undefined {
+  const at = tokens.findLastIndex(
+    (token) => token.depth === 0 && token.kind === 'word' && token.text === 'FORMAT',
+  )
+  const [keyword, name, after] = [tokens[at], tokens[at + 1], tokens[at + 2]]
+  if (at < 1 || keyword === undefined || name?.kind !== 'word') return undefined
+  if (after !== undefined && after.text !== 'SETTINGS') return undefined
+  return { format: sql.slice(name.start, name.end), start: keyword.start, end: name.end }
+}
+
+function hasPair(tokens: Token[], first: string, second: string): boolean {
+  return tokens.some(
+    (token, at) =>
+      token.kind === 'word' &&
+      token.text === first &&
+      tokens[at + 1]?.text === second &&
+      tokens[at + 1]?.kind === 'word',
+  )
+}
+
+function readonlyRefusal(): Statement {
+  return refuse('READONLY', 'analyst: Cannot execute query in readonly mode.')
+}
+
+function refuse(name: keyof typeof exceptionCode, sentence: string): Statement {
+  return { kind: 'refused', exception: refusal(name, sentence) }
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8')
+}
