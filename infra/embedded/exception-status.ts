@@ -39,29 +39,37 @@ export function refusal(
   return new QueryException(code, message, httpStatus === undefined ? {} : { httpStatus })
 }
 
-// The table of ClickHouse's own server (HTTP interface, exceptionCodeToHTTPStatus).
-const unauthorized = [194]
-const forbidden = [192, 193, 516, 512]
-const badRequest = [
-  6, 26, 27, 31, 32, 33, 34, 35, 36, 38, 41, 42, 43, 44, 47, 50, 53, 62, 69, 70, 72, 73, 82, 115, 117, 120,
-  125, 130, 131, 190, 377, 381, 386, 436, 441, 456, 457, 548, 549, 604, 699,
+// The table of ClickHouse's own server (exceptionCodeToHTTPStatus), by the exceptions' numbers.
+const codesOfStatus: [number, number[]][] = [
+  [
+    400,
+    [
+      6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441, 675,
+      676,
+    ],
+  ],
+  [401, [194]],
+  [403, [192, 193, 497, 512, 516]],
+  [404, [46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511]],
+  [408, [159]],
+  [411, [381]],
+  [413, [229]],
+  [501, [48]],
+  [503, [76, 209, 439]],
 ]
-const notFound = [46, 60, 63, 80, 81, 283]
-const statuses = new Map<number, number>([
-  ...unauthorized.map((code) => [code, 401] as const),
-  ...forbidden.map((code) => [code, 403] as const),
-  ...badRequest.map((code) => [code, 400] as const),
-  ...notFound.map((code) => [code, 404] as const),
-  [304, 413],
-  [381, 411],
-  [354, 400],
-  [48, 501],
-  [89, 400],
-  [159, 408],
-  [202, 503],
-  [252, 503],
-  [307, 413],
-])
+const statuses = new Map(
+  codesOfStatus.flatMap(([status, codes]) => codes.map((code) => [code, status] as const)),
+)
+
+// Faults of a request that this server finds itself, where a client or a proxy acts on the status.
+for (const [code, status] of [
+  [exceptionCode.TOO_MANY_SIMULTANEOUS_QUERIES, 503],
+  [exceptionCode.TOO_MANY_BYTES, 413],
+  [exceptionCode.ZLIB_INFLATE_FAILED, 400],
+  [exceptionCode.UNKNOWN_COMPRESSION_METHOD, 400],
+] as const) {
+  statuses.set(code, status)
+}
 
 /** The HTTP status for an exception's number; 500 for every number that is not in the table. */
 export function httpStatusOf(code: number): number {
