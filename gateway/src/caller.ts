@@ -1,0 +1,25 @@
+import { VotestreamError } from '@votestream/schema/errors'
+import type { VoterNumber } from '@votestream/schema/numbers'
+import type { Scope } from '@votestream/schema/scopes'
+
+/** Who asks, as a valid token says. */
+export interface Caller {
+  /** Undefined for an application, which is no user. */
+  readonly voter: VoterNumber | undefined
+  /** The voter's opaque identifier, as in the token. */
+  readonly userId: string | undefined
+  /** With `admin`, all of them. */
+  readonly scopes: ReadonlySet<Scope>
+}
+
+/** @throws VotestreamError WRONG_SCOPE */
+export const requireScope = (caller: Caller, scope: Scope): void => {
+  if (!caller.scopes.has(scope)) throw new VotestreamError('WRONG_SCOPE')
+}
+
+/** @throws VotestreamError WRONG_SCOPE for a token without the scope, or of no user. */
+export const requireUser = (caller: Caller, scope: Scope): VoterNumber => {
+  requireScope(caller, scope)
+  if (caller.voter === undefined) throw new VotestreamError('WRONG_SCOPE')
+  return caller.voter
+}

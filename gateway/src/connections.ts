@@ -1,0 +1,64 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
+import { problemAnswer } from './problems.js'
+
+/** Request line and headers together, as they stand on the wire. */
+export const HEADER_BYTES_MAX = 10_240
+/** A request must have arrived, and be answered, within this. */
+export const REQUEST_TIMEOUT_MS = 29_000
+/** Longer than the idle time of common load balancers, so that it is they who close. */
+const KEEP_ALIVE_MS = 72_000
+
+/** An HTTP server whose refusals are problem details, too. */
+export const createConnections = (handler: RequestListener): Server => {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 5_000,
+    },
+    (request, response) => {
+      if (headerBytes(request) <= HEADER_BYTES_MAX) return handler(request, response)
+      const { status, headers, body } = problemAnswer(new VotestreamError('HEADERS_TOO_LARGE'))
+      response.writeHead(status, { ...headers, connection: 'close' }).end(body)
+    },
+  )
+  return server
+}
+
+/** Node's own limit leaves out separators and the request line's ends; this counts every byte. */
+const headerBytes = ({ method = '', url = '', rawHeaders }: IncomingMessage): number => {
+  // The request line ends in " HTTP/1.1" and a line break; it has a blank, and the head ends in a line break.
+  let bytes = method.length + url.length + 14
+  // Each name is followed by a colon and a blank, each value by a line break.
+  for (const text of rawHeaders) bytes += text.length + 2
+  return bytes
+}
+
+/** What cannot be read as a request is answered with problem details, and its connection closed. */
+export const refuseConnection = (error: Error & { code?: string }, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, headers, body } = problemAnswer(new VotestreamError(connectionErrorCode(error.code)))
+  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${JSON.parse(body).title}\r\n${head}\r\n${body}`, () => socket.destroy())
+}
+
+const connectionErrorCode = (code: string | undefined): ErrorCode => {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return 'HEADERS_TOO_LARGE'
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return 'PAYLOAD_TOO_LARGE'
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'REQUEST_TIMEOUT'
+    default:
+      return 'INVALID_REQUEST'
+  }
+}

@@ -1,0 +1,61 @@
+import {
+  commonVariables,
+  EnvironmentError,
+  portVariable,
+  readEnvironment,
+  redisVariables,
+} from '@votestream/infra/environment'
+import { z } from 'zod'
+import { parseDuration } from './duration.js'
+import { type TextFieldName, textFault } from './text-fields.js'
+
+const SECRET_LENGTH_MIN = 32
+
+const textVariable = (field: TextFieldName) =>
+  z.string().superRefine((value, context) => {
+    const fault = textFault(field, value)
+    if (fault) context.addIssue({ code: 'custom', message: fault })
+  })
+
+/** @throws EnvironmentError that names each faulty variable. */
+export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
+  const environment = readEnvironment(
+    {
+      ...commonVariables,
+      ...redisVariables,
+      GATEWAY_PORT: portVariable(4000),
+      GATEWAY_HOST: z.string().default('127.0.0.1'),
+      GATEWAY_METRICS_PORT: portVariable(9401),
+      /** Processes behind the one port. */
+      GATEWAY_WORKERS: z.coerce.number().pipe(z.literal(1, 'only 1 is supported')).default(1),
+      JWT_SECRET: z.string('is required').min(1),
+      ID_SECRET: z.string('is required').min(1),
+      ADMIN_USERNAME: textVariable('username').optional(),
+      ADMIN_PASSWORD: textVariable('password').optional(),
+      /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */
+      TOKEN_TTL: z
+        .string()
+        .default('24h')
+        .transform((text, context) => {
+          const seconds = parseDuration(text)
+          if (seconds !== undefined) return seconds
+          context.addIssue({ code: 'custom', message: 'must be seconds, or a number with s, m, h or d' })
+          return z.NEVER
+        }),
+    },
+    source,
+  )
+  if (environment.NODE_ENV === 'production') requireStrongSecrets(environment)
+  return environment
+}
+
+export type GatewayEnvironment = ReturnType<typeof readGatewayEnvironment>
+
+const requireStrongSecrets = (secrets: { JWT_SECRET: string; ID_SECRET: string }): void => {
+  const weak = (['JWT_SECRET', 'ID_SECRET'] as const).filter(
+    (name) => secrets[name].length < SECRET_LENGTH_MIN,
+  )
+  if (weak.length === 0) return
+  const faults = weak.map((name) => `  ${name}: must have at least ${SECRET_LENGTH_MIN} characters`)
+  throw new EnvironmentError(`The environment is not usable in production:\n${faults.join('\n')}`)
+}

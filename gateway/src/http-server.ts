@@ -1,0 +1,114 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { Logger } from '@votestream/infra/logging'
+import { VotestreamError } from '@votestream/schema/errors'
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify'
+import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
+import { problemAnswer, toVotestreamError } from './problems.js'
+import { OPENAPI } from './rest/openapi-document.js'
+import { type RestDeps, restRoutes } from './rest/routes.js'
+
+export interface HttpServerOptions extends RestDeps {
+  readonly logger: Logger
+  /** What is missing for the gateway to do its work; empty when it is ready. */
+  readonly missing: () => string[]
+  readonly handlerTimeoutMs?: number
+}
+
+const BODY_BYTES_MAX = 10 * 1024 * 1024
+
+/** The public port, ready to listen. */
+export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
+  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, ...deps } = options
+  const answer = (error: unknown, reply: FastifyReply): void => {
+    const told = toVotestreamError(error)
+    if (told.status >= 500) logger.error({ err: told, url: reply.request.url }, 'a request failed')
+    const { status, headers, body } = problemAnswer(told)
+    void reply.code(status).headers(headers).send(body)
+  }
+  const app = fastify({
+    // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: 10_240 },
+    serverFactory: createConnections,
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, _request, reply) => answer(error, reply as FastifyReply),
+  })
+  app.removeAllContentTypeParsers()
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Where no body is described, an empty one is none.
+    if (body === '' && request.routeOptions.schema?.body === undefined) done(null, undefined)
+    else parseJson(request, body, done)
+  })
+  app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
+
+  const methods = new KnownPaths()
+  app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
+  addNotFound(app, methods)
+  app.get('/healthz', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
+    const parts = missing()
+    reply.code(parts.length === 0 ? 200 : 503).type('text/plain')
+    return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
+  })
+  await addDocuments(app)
+  await app.register(restRoutes(deps, handlerTimeoutMs))
+  await app.ready()
+  return app
+}
+
+const addDocuments = async (app: FastifyInstance): Promise<void> => {
+  await app.register(swagger, OPENAPI)
+  await app.register(swaggerUi, { routePrefix: '/v1/docs', staticCSP: true, validatorUrl: false })
+  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
+}
+
+/** The paths that exist, so that a wrong method on one of them is told from a wrong path. */
+class KnownPaths {
+  readonly #paths = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+
+  add(url: string, method: string | string[]): void {
+    const source = url
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:\w+/g, '[^/]+')
+      .replace(/\*/g, '.*')
+    const path = this.#paths.get(url) ?? { pattern: new RegExp(`^${source}$`), methods: new Set() }
+    for (const each of [method].flat()) path.methods.add(each)
+    this.#paths.set(url, path)
+  }
+
+  /** The methods of a path; empty for one that does not exist. */
+  methodsOf(url: string): string[] {
+    const path = url.split('?', 1)[0] ?? ''
+    const methods = new Set<string>()
+    for (const known of this.#paths.values()) {
+      if (known.pattern.test(path)) for (const method of known.methods) methods.add(method)
+    }
+    return [...methods].sort()
+  }
+}
+
+/** In a context of its own: its hook refuses before a body is read, and runs for nothing else. */
+const addNotFound = (app: FastifyInstance, paths: KnownPaths): void => {
+  void app.register((child, _options, done) => {
+    const refuse = ({ url, method }: FastifyRequest, reply: FastifyReply): VotestreamError => {
+      const methods = paths.methodsOf(url)
+      if (methods.length === 0 || methods.includes(method)) return new VotestreamError('ROUTE_NOT_FOUND')
+      void reply.header('allow', methods.join(', '))
+      return new VotestreamError('METHOD_NOT_ALLOWED')
+    }
+    child.addHook('onRequest', (request, reply, next) => next(refuse(request, reply)))
+    child.setNotFoundHandler((request, reply) => {
+      throw refuse(request, reply)
+    })
+    done()
+  })
+}

@@ -1,0 +1,72 @@
+import { watchCatalog } from '@votestream/infra/catalog'
+import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
+import { configure, runService } from '@votestream/infra/lifecycle'
+import { createLogger } from '@votestream/infra/logging'
+import { connectNats } from '@votestream/infra/nats'
+import { connectRedis, redisReady } from '@votestream/infra/redis'
+import { openBuckets } from '@votestream/infra/streams'
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import { createAccounts } from './accounts.js'
+import { readGatewayEnvironment } from './environment.js'
+import { projectEvent } from './event-catalog.js'
+import { createEvents } from './events.js'
+import { createHttpServer } from './http-server.js'
+import { createPasswords } from './passwords.js'
+import { createResults } from './results.js'
+import { createStore } from './store.js'
+import { createTokens } from './tokens.js'
+import { createVoteIntake } from './votes.js'
+import { createVoting } from './voting.js'
+
+/** How long a start waits for Redis before it goes on without: votes are taken all the same. */
+const REDIS_WAIT_MS = 2_000
+
+const environment = configure(() => readGatewayEnvironment(process.env))
+const logger = createLogger('gateway', environment.LOG_LEVEL)
+
+await runService(logger, async ({ onStop }) => {
+  const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  let listening = false
+  const nats = await connectNats({ url: environment.NATS_URL, name: 'gateway', logger })
+  onStop('NATS', nats.close)
+  const redis = connectRedis({ url: environment.REDIS_URL, name: 'gateway', logger })
+  onStop('Redis', () => redis.disconnect())
+  await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
+    logger.warn({ err: error }, 'without Redis'),
+  )
+  const missing = () => [
+    ...(listening ? [] : ['listening']),
+    ...(nats.connected() ? [] : ['NATS']),
+    ...(redis.status === 'ready' ? [] : ['Redis']),
+  ]
+  const health = await startHealthServer({
+    port: environment.GATEWAY_METRICS_PORT,
+    registry: createMetrics(),
+    missing,
+  })
+  onStop('health server', health.stop)
+
+  const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
+  const store = createStore(nats)
+  const ids = createOpaqueIds(environment.ID_SECRET)
+  const project = projectEvent(ids)
+  const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
+  onStop('catalog', catalog.stop)
+  const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
+  const accounts = createAccounts({ buckets, store, passwords: createPasswords(), tokens, logger })
+  if (adminUsername !== undefined && adminPassword !== undefined) {
+    await accounts.ensureAdmin(adminUsername, adminPassword)
+  }
+
+  const results = createResults({ redis, shards })
+  const intake = createVoteIntake({ nats, shards, logger })
+  onStop('vote intake', intake.stop)
+  const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
+  const voting = createVoting({ ids, store, catalog, intake, results })
+  const app = await createHttpServer({ accounts, events, voting, tokens, ids, logger, missing })
+  // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
+  onStop('HTTP server', () => app.close())
+  await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })
+  listening = true
+  logger.info({ addresses: app.addresses() }, 'listening')
+})

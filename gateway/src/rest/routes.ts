@@ -1,0 +1,70 @@
+import { VotestreamError } from '@votestream/schema/errors'
+import type { OpaqueIds } from '@votestream/schema/opaque-ids'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Accounts } from '../accounts.js'
+import type { Caller } from '../caller.js'
+import type { Events } from '../events.js'
+import type { Tokens } from '../tokens.js'
+import type { Voting } from '../voting.js'
+import { accountRoutes } from './account-routes.js'
+import { eventRoutes } from './event-routes.js'
+import { problem } from './schemas.js'
+import { createValidatorCompiler } from './validation.js'
+import { voteRoutes } from './vote-routes.js'
+
+export interface RestDeps {
+  readonly accounts: Pick<Accounts, 'register' | 'login'>
+  readonly events: Events
+  readonly voting: Voting
+  readonly tokens: Pick<Tokens, 'verify'>
+  readonly ids: OpaqueIds
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; on every route that is not `open`. */
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    /** No token is asked for. */
+    open?: boolean
+    /** Bounds its own waiting. */
+    untimed?: boolean
+  }
+}
+
+/** REST v1, on a Fastify instance of its own. */
+export const restRoutes =
+  (deps: RestDeps, handlerTimeoutMs: number) =>
+  (app: FastifyInstance, _options: object, done: () => void): void => {
+    app.setValidatorCompiler(createValidatorCompiler())
+    app.addSchema(problem)
+    // Set before any handler runs; an open route has none, and does not look.
+    app.decorateRequest('caller', null as never)
+    app.addHook('onRoute', (route) => {
+      if (!route.config?.untimed) route.handlerTimeout = handlerTimeoutMs
+      if (route.config?.open) return
+      // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
+      route.onRequest = (request, _reply, next) => {
+        try {
+          request.caller = deps.tokens.verify(bearerToken(request))
+        } catch (error) {
+          next(error as Error)
+          return
+        }
+        next()
+      }
+    })
+    void app.register(accountRoutes(deps))
+    void app.register(eventRoutes(deps))
+    void app.register(voteRoutes(deps))
+    done()
+  }
+
+const BEARER = /^bearer +([^\s,]+) *$/i
+
+const bearerToken = ({ headers: { authorization } }: FastifyRequest): string => {
+  const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1]
+  if (token === undefined) throw new VotestreamError('UNAUTHENTICATED')
+  return token
+}

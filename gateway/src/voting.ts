@@ -1,0 +1,80 @@
+import { VotestreamError } from '@votestream/schema/errors'
+import { eventStatus } from '@votestream/schema/event-record'
+import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
+import type { OpaqueIds } from '@votestream/schema/opaque-ids'
+import { type Caller, requireUser } from './caller.js'
+import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
+import type { Results, VoteStatus } from './results.js'
+import type { Store } from './store.js'
+import type { Submission, VoteIntake } from './votes.js'
+
+/** A vote as a client casts it; who casts it is the token's to say. */
+export interface Ballot extends Omit<Submission, 'voter' | 'event' | 'contestant'> {
+  readonly event: EventNumber
+  readonly contestant: { readonly event: EventNumber; readonly index: ContestantIndex }
+}
+
+export interface Voting {
+  /**
+   * @returns the vote's identifier, once the vote is durable.
+   * @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, CONTESTANT_NOT_FOUND, VOTING_NOT_OPEN, VOTING_CLOSED,
+   * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE
+   */
+  submit(caller: Caller, ballot: Ballot): Promise<string>
+  /** @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, RESULTS_UNAVAILABLE, STORE_UNAVAILABLE */
+  status(
+    caller: Caller,
+    vote: { event: EventNumber; voter: VoterNumber },
+  ): Promise<{ status: VoteStatus; event: CatalogEvent }>
+}
+
+interface VotingOptions {
+  readonly ids: OpaqueIds
+  readonly store: Store
+  readonly catalog: Pick<EventCatalog, 'get' | 'peek'>
+  readonly intake: VoteIntake
+  readonly results: Results
+  readonly now?: () => number
+}
+
+/** So long after its end an event is closed by any clock; until then its shard's log decides. */
+const CLOSED_FOR_SURE_MS = 60_000
+
+export const createVoting = ({
+  ids,
+  store,
+  catalog,
+  intake,
+  results,
+  now = Date.now,
+}: VotingOptions): Voting => ({
+  async submit(caller, ballot) {
+    const voter = requireUser(caller, 'votes')
+    const { event, contestant, ...rest } = ballot
+    const { record } = catalog.peek(event) ?? (await findEvent(catalog, store, event))
+    if (contestant.event !== event || contestant.index >= record.contestants.length) {
+      throw new VotestreamError('CONTESTANT_NOT_FOUND')
+    }
+    const nowMs = now()
+    if (eventStatus(record, nowMs) === 'SCHEDULED') throw new VotestreamError('VOTING_NOT_OPEN')
+    if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
+      throw new VotestreamError('VOTING_CLOSED')
+    }
+    const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
+    switch (outcome) {
+      case 'accepted':
+        return ids.voteId(event, voter)
+      case 'duplicate':
+        throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
+      case 'closed':
+        throw new VotestreamError('VOTING_CLOSED')
+    }
+  },
+  async status(caller, { event, voter }) {
+    // Whose vote it is stays between its voter and us: for anybody else there is no such vote.
+    if (requireUser(caller, 'votes') !== voter) throw new VotestreamError('VOTE_NOT_FOUND')
+    const known = await store(() => catalog.get(event))
+    if (!known) throw new VotestreamError('VOTE_NOT_FOUND')
+    return { status: await results.voteStatus(event, voter), event: known }
+  },
+})

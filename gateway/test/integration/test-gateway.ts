@@ -1,0 +1,119 @@
+import { watchCatalog } from '@votestream/infra/catalog'
+import { createLogger } from '@votestream/infra/logging'
+import { connectNats, type Nats } from '@votestream/infra/nats'
+import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
+import { type Buckets, openBuckets } from '@votestream/infra/streams'
+import { voterNumber } from '@votestream/schema/numbers'
+import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
+import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
+import type { FastifyInstance } from 'fastify'
+import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { Caller } from '../../src/caller.js'
+import { projectEvent } from '../../src/event-catalog.js'
+import { createEvents, type Events } from '../../src/events.js'
+import { createHttpServer } from '../../src/http-server.js'
+import { createPasswords } from '../../src/passwords.js'
+import type { Board, Results, VoteStatus } from '../../src/results.js'
+import { createStore } from '../../src/store.js'
+import { createTokens, type Tokens } from '../../src/tokens.js'
+import type { Submission, VoteIntake } from '../../src/votes.js'
+import { createVoting } from '../../src/voting.js'
+
+/** A gateway over a real broker; what stands behind the votes is the test's to say. */
+export interface TestGateway {
+  readonly app: FastifyInstance
+  readonly servers: TestServers
+  readonly nats: Nats
+  readonly buckets: Buckets
+  readonly ids: OpaqueIds
+  readonly tokens: Tokens
+  readonly accounts: Accounts
+  readonly events: Events
+  readonly submissions: Submission[]
+  readonly closings: number[]
+  /** Called for every vote; by default it accepts. */
+  decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>
+  board: () => Promise<Board>
+  voteStatus: () => Promise<VoteStatus>
+  nowMs: () => number
+  /** Messages in the buckets: a request that writes nothing leaves it as it is. */
+  written(): Promise<number>
+  userToken(voter: number, scopes?: readonly Scope[]): string
+  applicationToken(scopes: readonly Scope[]): string
+  stop(): Promise<void>
+}
+
+export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = USER_SCOPES): Caller => ({
+  voter: voter === undefined ? undefined : voterNumber(voter),
+  userId: undefined,
+  scopes: new Set(scopes),
+})
+
+export const startTestGateway = async (): Promise<TestGateway> => {
+  const servers = await startServersForTest(['nats'])
+  const logger = createLogger('gateway-test', 'silent')
+  const nats = await connectNats({ url: servers.get('nats').url, name: 'gateway-test', logger })
+  const buckets = await openBuckets(nats, 1)
+  const store = createStore(nats)
+  const ids = createOpaqueIds('a secret for the tests of the gateway')
+  const project = projectEvent(ids)
+  const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
+  const now = () => gateway.nowMs()
+  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600 })
+  const accounts = createAccounts({ buckets, store, passwords: createPasswords(), tokens, logger })
+  const intake: VoteIntake = {
+    submit(submission) {
+      gateway.submissions.push(submission)
+      return gateway.decide(submission)
+    },
+    async close(event) {
+      gateway.closings.push(event)
+    },
+    stop: async () => undefined,
+  }
+  const results: Results = { board: () => gateway.board(), voteStatus: () => gateway.voteStatus() }
+  const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
+  const voting = createVoting({ ids, store, catalog, intake, results, now })
+  const missing = () => (nats.connected() ? [] : ['NATS'])
+  const app = await createHttpServer({
+    accounts,
+    events,
+    voting,
+    tokens,
+    ids,
+    logger,
+    missing,
+    handlerTimeoutMs: 10_000,
+  })
+  const gateway: TestGateway = {
+    app,
+    servers,
+    nats,
+    buckets,
+    ids,
+    tokens,
+    accounts,
+    events,
+    submissions: [],
+    closings: [],
+    decide: async () => 'accepted',
+    board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
+    voteStatus: async () => 'processed',
+    nowMs: Date.now,
+    async written() {
+      const infos = ['accounts', 'credentials', 'events'].map((bucket) =>
+        nats.jsm.streams.info(`KV_${bucket}`),
+      )
+      return (await Promise.all(infos)).reduce((sum, { state }) => sum + state.last_seq, 0)
+    },
+    userToken: (voter, scopes = USER_SCOPES) => tokens.issue({ voter: voterNumber(voter), scopes }),
+    applicationToken: (scopes) => tokens.issue({ scopes }),
+    async stop() {
+      await app.close()
+      catalog.stop()
+      await nats.close()
+      await servers.stop()
+    },
+  }
+  return gateway
+}
