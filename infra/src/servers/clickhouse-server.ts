@@ -32,6 +32,8 @@ export async function clickHouseServerSpec(options: ClickHouseServerOptions): Pr
     args: ['--enable-source-maps', join(repositoryRoot(), 'infra/dist/embedded/main.js')],
     env: {
       ...process.env,
+      // Each running query holds one of libuv's threads, whose number is read before the program's first line.
+      UV_THREADPOOL_SIZE: '12',
       CLICKHOUSE_PORT: String(port),
       CLICKHOUSE_DATA_DIR: dataDir,
       CLICKHOUSE_USER: username,
