@@ -56,6 +56,7 @@ const requireStrongSecrets = (secrets: { JWT_SECRET: string; ID_SECRET: string }
     (name) => secrets[name].length < SECRET_LENGTH_MIN,
   )
   if (weak.length === 0) return
-  const faults = weak.map((name) => `  ${name}: must have at least ${SECRET_LENGTH_MIN} characters`)
-  throw new EnvironmentError(`The environment is not usable in production:\n${faults.join('\n')}`)
+  throw new EnvironmentError(
+    weak.map((name) => `${name}: must have at least ${SECRET_LENGTH_MIN} characters in production`),
+  )
 }

@@ -1,16 +1,15 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
+import { configure } from '../src/lifecycle.js'
 import { createAccess } from './access.js'
-import { readEnvironment } from './environment.js'
+import { readEmbeddedEnvironment } from './environment.js'
 import { createHttpServer } from './http-server.js'
 import { openSessionPool } from './session-pool.js'
 
 const stopDeadlineMs = 5_000
 
 async function main() {
-  const read = readEnvironment(process.env)
-  if (read.kind === 'invalid') return fail(read.faults.join('\n'))
-  const { environment } = read
+  const environment = configure(() => readEmbeddedEnvironment(process.env))
   const sessions = await openSessionPool({
     dataDir: environment.dataDir,
     sessionsMax: environment.sessionsMax,

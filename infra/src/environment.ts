@@ -3,6 +3,11 @@ import { z } from 'zod'
 /** Everything that is wrong with a service's environment, reported at once. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
+
+  /** @param faults one for each variable, its name first. */
+  constructor(faults: readonly string[]) {
+    super(['The environment is not usable:', ...faults].join('\n  '))
+  }
 }
 
 /**
@@ -16,8 +21,7 @@ export const readEnvironment = <Shape extends z.ZodRawShape>(
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''))
   const result = z.object(shape).safeParse(given)
   if (result.success) return result.data
-  const faults = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
-  throw new EnvironmentError(`The environment is not usable:\n${faults.join('\n')}`)
+  throw new EnvironmentError(result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
 }
 
 /** A TCP port; 0 lets the system choose. */

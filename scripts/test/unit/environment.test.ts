@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { EnvironmentError, parseEnvironment } from '../../src/environment.js'
+import { EnvironmentError } from '@votestream/infra/environment'
+import { parseEnvironment } from '../../src/environment.js'
 
 describe('the environment of a start', () => {
   it('needs no variable at all', () => {
