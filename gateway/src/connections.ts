@@ -1,7 +1,13 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  STATUS_CODES,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
-import { problemAnswer } from './problems.js'
+import { type ProblemAnswer, problemAnswer } from './problems.js'
 
 /** Request line and headers together, as they stand on the wire. */
 export const HEADER_BYTES_MAX = 10_240
@@ -22,8 +28,8 @@ export const createConnections = (handler: RequestListener): Server => {
     },
     (request, response) => {
       if (headerBytes(request) <= HEADER_BYTES_MAX) return handler(request, response)
-      const { status, headers, body } = problemAnswer(new VotestreamError('HEADERS_TOO_LARGE'))
-      response.writeHead(status, { ...headers, connection: 'close' }).end(body)
+      const { status, headers, body } = lastAnswer('HEADERS_TOO_LARGE')
+      response.writeHead(status, headers).end(body)
     },
   )
   return server
@@ -44,10 +50,17 @@ export const refuseConnection = (error: Error & { code?: string }, socket: Socke
     socket.destroy()
     return
   }
-  const { status, headers, body } = problemAnswer(new VotestreamError(connectionErrorCode(error.code)))
-  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${JSON.parse(body).title}\r\n${head}\r\n${body}`, () => socket.destroy())
+  const { status, headers, body } = lastAnswer(connectionErrorCode(error.code))
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+  socket.end(`${statusLine}${head.join('')}\r\n${body}`, () => socket.destroy())
+}
+
+/** The answer after which a connection ends. */
+const lastAnswer = (code: ErrorCode): ProblemAnswer => {
+  const { status, headers, body } = problemAnswer(new VotestreamError(code))
+  const length = String(Buffer.byteLength(body))
+  return { status, headers: { ...headers, 'content-length': length, connection: 'close' }, body }
 }
 
 const connectionErrorCode = (code: string | undefined): ErrorCode => {

@@ -1,0 +1,21 @@
+import { createLogger } from '@votestream/infra/logging'
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import type { FastifyInstance } from 'fastify'
+import { createHttpServer, type HttpServerOptions } from '../../src/http-server.js'
+
+const notExpected = (): never => {
+  throw new Error('nothing of the kind was expected')
+}
+
+/** The public port with nothing behind it but what a test puts there. */
+export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): Promise<FastifyInstance> =>
+  createHttpServer({
+    accounts: { register: notExpected, login: notExpected },
+    events: { create: notExpected, close: notExpected, read: notExpected, leaderboard: notExpected },
+    voting: { submit: notExpected, status: notExpected },
+    tokens: { verify: notExpected },
+    ids: createOpaqueIds('a secret for tests'),
+    logger: createLogger('test', 'silent'),
+    missing: () => [],
+    ...overrides,
+  })
