@@ -12,9 +12,10 @@ import {
 } from '@votestream/schema/event-record'
 import { type EventNumber, eventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
+import type { Board } from './board.js'
 import { type Caller, requireScope, requireUser } from './caller.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
-import type { Board, Results } from './results.js'
+import type { Results } from './results.js'
 import { isConflict, type Store, unavailable } from './store.js'
 import type { VoteIntake } from './votes.js'
 

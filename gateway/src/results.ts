@@ -8,25 +8,21 @@ import {
   type VoterNumber,
 } from '@votestream/schema/numbers'
 import { checkpointKey, rejectedKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
-import { parseTally, type Tally } from '@votestream/schema/tally'
+import { parseTally } from '@votestream/schema/tally'
 import { bitPosition } from '@votestream/schema/voted-set'
 import type { ChainableCommander } from 'ioredis'
-
-/** An event's board: the sum of its shards' parts. */
-export interface Board {
-  /** The sum of the parts' log sequences: it grows with every change. */
-  readonly version: number
-  /** Votes that count, by contestant index. */
-  readonly totals: readonly number[]
-  /** Of the last vote on the board, milliseconds since 1970; 0: none. */
-  readonly ackedAtMs: number
-}
+import { type Board, type Part, sumParts } from './board.js'
 
 export type VoteStatus = 'acked' | 'processed' | 'rejected'
 
 /** What Redis knows of events and votes. */
 export interface Results {
-  /** @throws VotestreamError RESULTS_UNAVAILABLE while a shard's part is missing or being made anew. */
+  /**
+   * The shards' parts of each event's board, in one call per shard however many events are asked for.
+   * @throws VotestreamError RESULTS_UNAVAILABLE while a shard's view is missing or being made anew.
+   */
+  parts(events: readonly EventNumber[]): Promise<ReadonlyMap<EventNumber, readonly Part[]>>
+  /** @throws VotestreamError RESULTS_UNAVAILABLE */
   board(event: EventNumber, contestants: number): Promise<Board>
   /**
    * Of a vote that was acknowledged: an identifier that names it cannot be had before.
@@ -42,33 +38,37 @@ interface ResultsOptions {
 
 export const createResults = ({ redis, shards }: ResultsOptions): Results => {
   // Readers of the same event at the same moment share one reading.
-  const reading = new Map<EventNumber, Promise<Tally[]>>()
+  const reading = new Map<EventNumber, Promise<readonly Part[]>>()
 
-  /** Checkpoint and tally are read as of one moment. */
-  const readTally = async (shard: Shard, event: EventNumber): Promise<Tally> => {
-    const [checkpoint, fields] = await transaction(
-      redis.multi().hmget(checkpointKey(shard), 'sequence', 'whole_at').hgetall(tallyKey(shard, event)),
-    )
-    requireWhole(checkpoint)
-    return parseTally(Object.entries(fields as Record<string, string>).flat())
+  /** Checkpoint and tallies are read as of one moment. */
+  const readShard = async (shard: Shard, events: readonly EventNumber[]): Promise<Part[]> => {
+    const commands = redis.multi().hmget(checkpointKey(shard), 'sequence', 'whole_at', 'generation')
+    for (const event of events) commands.hgetall(tallyKey(shard, event))
+    const [checkpoint, ...tallies] = await transaction(commands)
+    const generation = requireWhole(checkpoint)
+    return tallies.map((fields) => {
+      // The reply of HGETALL.
+      const tally = parseTally(Object.entries(fields as Record<string, string>).flat())
+      return { shard, generation, ...tally }
+    })
   }
 
+  const parts = async (events: readonly EventNumber[]): Promise<Map<EventNumber, readonly Part[]>> => {
+    const byShard = await Promise.all(allShards(shards).map((shard) => readShard(shard, events)))
+    return new Map(
+      events.map((event, index) => [event, byShard.flatMap((read) => read.slice(index, index + 1))]),
+    )
+  }
+
+  const partsOf = async (event: EventNumber): Promise<readonly Part[]> =>
+    (await parts([event])).get(event) ?? []
+
   return {
+    parts,
     async board(event, contestants) {
-      const shared =
-        reading.get(event) ??
-        Promise.all(allShards(shards).map((shard) => readTally(shard, event))).finally(() =>
-          reading.delete(event),
-        )
+      const shared = reading.get(event) ?? partsOf(event).finally(() => reading.delete(event))
       reading.set(event, shared)
-      const parts = await shared
-      return {
-        version: parts.reduce((sum, { sequence }) => sum + sequence, 0),
-        totals: Array.from({ length: contestants }, (_, index) =>
-          parts.reduce((sum, { totals }) => sum + (totals[index] ?? 0), 0),
-        ),
-        ackedAtMs: Math.max(...parts.map(({ ackedAtMs }) => ackedAtMs)),
-      }
+      return sumParts(await shared, contestants)
     },
     async voteStatus(event, voter) {
       const shard: Shard = shardOf(voter, shards)
@@ -98,11 +98,15 @@ const transaction = async (commands: ChainableCommander): Promise<unknown[]> => 
   }
 }
 
-/** @throws VotestreamError for a view that is missing or being made anew: it would show too little. */
-const requireWhole = (checkpoint: unknown): void => {
-  // The reply of HMGET for `sequence` and `whole_at`.
-  const [sequence, wholeAt] = checkpoint as (string | null)[]
+/**
+ * @returns the log's generation.
+ * @throws VotestreamError for a view that is missing or being made anew: it would show too little.
+ */
+const requireWhole = (checkpoint: unknown): string => {
+  // The reply of HMGET for these fields.
+  const [sequence, wholeAt, generation] = checkpoint as (string | null)[]
   if (sequence == null || Number(sequence) < Number(wholeAt ?? 0)) throw unavailable()
+  return generation ?? ''
 }
 
 const unavailable = (cause?: unknown): VotestreamError =>
