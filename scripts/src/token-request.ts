@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util'
+import { parseDuration } from '@votestream/gateway/duration'
+import { isScope, SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
+
+/** What `npm run token` is asked for. */
+export type TokenRequest =
+  | { readonly kind: 'help' }
+  | {
+      readonly kind: 'application'
+      readonly scopes: readonly Scope[]
+      readonly ttlSeconds: number | undefined
+    }
+  | {
+      readonly kind: 'voters'
+      readonly voters: number
+      readonly scopes: readonly Scope[]
+      readonly ttlSeconds: number | undefined
+    }
+
+export const TOKEN_USAGE = `npm run -s token -- --scope ${SCOPES[0]}   prints an application token
+npm run -s token -- --voters 1000               makes voter accounts; prints {"user_id","token"} a line
+
+  --scope NAME   one of ${SCOPES.join(', ')}; may be repeated
+  --voters N     1 to 1,000,000; their accounts have no password
+  --ttl TIME     how long the tokens are valid: 30m, 24h, 7d, or seconds`
+
+const VOTERS_MAX = 1_000_000
+
+/** @throws Error with a sentence for a person. */
+export const parseTokenRequest = (args: readonly string[]): TokenRequest => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scope: { type: 'string', multiple: true },
+      voters: { type: 'string' },
+      ttl: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help) return { kind: 'help' }
+  if ((values.scope === undefined) === (values.voters === undefined)) {
+    throw new Error(`Say either --scope or --voters.\n\n${TOKEN_USAGE}`)
+  }
+  const ttlSeconds = values.ttl === undefined ? undefined : parseDuration(values.ttl)
+  if (values.ttl !== undefined && ttlSeconds === undefined) {
+    throw new Error(`--ttl ${values.ttl}: must be seconds, or a number with s, m, h or d`)
+  }
+  if (values.scope) return { kind: 'application', scopes: values.scope.map(requireScope), ttlSeconds }
+  const voters = Number(values.voters)
+  if (!Number.isInteger(voters) || voters < 1 || voters > VOTERS_MAX) {
+    throw new Error(`--voters ${values.voters}: must be a whole number from 1 to ${VOTERS_MAX}`)
+  }
+  return { kind: 'voters', voters, scopes: USER_SCOPES, ttlSeconds }
+}
+
+const requireScope = (text: string): Scope => {
+  if (isScope(text)) return text
+  throw new Error(`--scope ${text}: there is no such scope. There are: ${SCOPES.join(', ')}`)
+}
