@@ -8,12 +8,13 @@ import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { FastifyInstance } from 'fastify'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createHttpServer } from '../../src/http-server.js'
 import { createPasswords } from '../../src/passwords.js'
-import type { Board, Results, VoteStatus } from '../../src/results.js'
+import type { Results, VoteStatus } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { Submission, VoteIntake } from '../../src/votes.js'
@@ -71,7 +72,11 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     },
     stop: async () => undefined,
   }
-  const results: Results = { board: () => gateway.board(), voteStatus: () => gateway.voteStatus() }
+  const results: Results = {
+    parts: async () => new Map(),
+    board: () => gateway.board(),
+    voteStatus: () => gateway.voteStatus(),
+  }
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
   const missing = () => (nats.connected() ? [] : ['NATS'])
