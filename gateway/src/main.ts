@@ -12,6 +12,7 @@ import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { createHttpServer } from './http-server.js'
 import { createPasswords } from './passwords.js'
+import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
 import { createStore } from './store.js'
 import { createTokens } from './tokens.js'
@@ -48,7 +49,7 @@ await runService(logger, async ({ onStop }) => {
 
   const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
   const store = createStore(nats)
-  const ids = createOpaqueIds(environment.ID_SECRET)
+  const ids = rememberIds(createOpaqueIds(environment.ID_SECRET))
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)

@@ -20,7 +20,7 @@ const EMAIL =
   /^(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/i
 const WEB_ADDRESS = /^https?:\/\/[^\s\p{C}]+$/iu
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
-const DATE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i
+const DATE_TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i
 
 const wellFormed = (text: string): boolean => !ILL_FORMED.test(text)
 const blank = (text: string): boolean => text.trim() === ''
@@ -101,10 +101,15 @@ export const isPastDate = (text: string, nowMs: number): boolean =>
 const isCalendarDay = (text: string): boolean => {
   const match = DATE.exec(text)
   if (!match) return false
-  const [, year, month, day] = match
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  // A day that does not exist comes out as another one; the years 0 to 99 as 1900 and later.
-  return date.toISOString().slice(0, 10) === text
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+  return day >= 1 && day <= daysInMonth(year, month)
+}
+
+const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+const daysInMonth = (year: number, month: number): number => {
+  const isLeapYear = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  return month === 2 && isLeapYear ? 29 : (MONTH_DAYS[month - 1] ?? 0)
 }
 
 const FIRST_MS = Date.UTC(1970, 0, 1)
@@ -114,19 +119,19 @@ const END_MS = Date.UTC(2200, 0, 1)
 export const parseDateTime = (text: string): number | undefined => {
   const match = DATE_TIME.exec(text)
   if (!match) return undefined
-  const [, day = '', hours, minutes, seconds, fraction = '', offset = ''] = match
-  if (!isCalendarDay(day) || Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59)
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+  const [hours, minutes, seconds] = [Number(match[4]), Number(match[5]), Number(match[6])]
+  if (day < 1 || day > daysInMonth(year, month) || hours > 23 || minutes > 59 || seconds > 59)
     return undefined
-  const offsetMs = parseOffset(offset)
+  const offsetMs = parseOffset(match[8] ?? '')
   if (offsetMs === undefined) return undefined
-  const withinDayMs = (Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000
-  const fractionMs = Math.floor(Number(`0${fraction}`) * 1_000)
-  const ms = Date.parse(`${day}T00:00:00Z`) + withinDayMs + fractionMs - offsetMs
+  const fractionMs = match[7] === undefined ? 0 : Math.floor(Number(match[7]) * 1_000)
+  const ms = Date.UTC(year, month - 1, day, hours, minutes, seconds) + fractionMs - offsetMs
   return ms >= FIRST_MS && ms < END_MS ? ms : undefined
 }
 
 const parseOffset = (offset: string): number | undefined => {
-  if (offset.toUpperCase() === 'Z') return 0
+  if (offset === 'Z' || offset === 'z') return 0
   const hours = Number(offset.slice(1, 3))
   const minutes = Number(offset.slice(4, 6))
   if (hours > 23 || minutes > 59) return undefined

@@ -14,6 +14,7 @@ import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createHttpServer } from '../../src/http-server.js'
 import { createPasswords } from '../../src/passwords.js'
+import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
@@ -56,7 +57,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   const nats = await connectNats({ url: servers.get('nats').url, name: 'gateway-test', logger })
   const buckets = await openBuckets(nats, 1)
   const store = createStore(nats)
-  const ids = createOpaqueIds('a secret for the tests of the gateway')
+  const ids = rememberIds(createOpaqueIds('a secret for the tests of the gateway'))
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
