@@ -28,7 +28,9 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, ...deps } = options
   const answer = (error: unknown, reply: FastifyReply): void => {
     const told = toVotestreamError(error)
-    if (told.status >= 500) logger.error({ err: told, url: reply.request.url }, 'a request failed')
+    // While something is away every request is a 503: a line for each of them would only add to the trouble.
+    if (told.status === 503) logger.debug({ err: told, url: reply.request.url }, 'a request was put off')
+    else if (told.status >= 500) logger.error({ err: told, url: reply.request.url }, 'a request failed')
     const { status, headers, body } = problemAnswer(told)
     void reply.code(status).headers(headers).send(body)
   }
