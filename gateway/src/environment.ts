@@ -4,6 +4,7 @@ import {
   portVariable,
   readEnvironment,
   redisVariables,
+  wholeVariable,
 } from '@votestream/infra/environment'
 import { z } from 'zod'
 import { parseDuration } from './duration.js'
@@ -27,7 +28,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),
       /** Processes behind the one port. */
-      GATEWAY_WORKERS: z.coerce.number().pipe(z.literal(1, 'only 1 is supported')).default(1),
+      GATEWAY_WORKERS: wholeVariable(1, 1, 256),
       JWT_SECRET: z.string('is required').min(1),
       ID_SECRET: z.string('is required').min(1),
       ADMIN_USERNAME: textVariable('username').optional(),

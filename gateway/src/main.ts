@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, runService } from '@votestream/infra/lifecycle'
@@ -18,6 +19,7 @@ import { createStore } from './store.js'
 import { createTokens } from './tokens.js'
 import { createVoteIntake } from './votes.js'
 import { createVoting } from './voting.js'
+import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
 
 /** How long a start waits for Redis before it goes on without: votes are taken all the same. */
 const REDIS_WAIT_MS = 2_000
@@ -25,7 +27,12 @@ const REDIS_WAIT_MS = 2_000
 const environment = configure(() => readGatewayEnvironment(process.env))
 const logger = createLogger('gateway', environment.LOG_LEVEL)
 
-await runService(logger, async ({ onStop }) => {
+await runService(logger, async (lifecycle) => {
+  const { onStop } = lifecycle
+  if (isPrimary(environment.GATEWAY_WORKERS)) {
+    const { GATEWAY_WORKERS: count, GATEWAY_METRICS_PORT: metricsPort } = environment
+    return runWorkers({ count, metricsPort, logger, onStop })
+  }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
   const nats = await connectNats({ url: environment.NATS_URL, name: 'gateway', logger })
@@ -40,12 +47,12 @@ await runService(logger, async ({ onStop }) => {
     ...(nats.connected() ? [] : ['NATS']),
     ...(redis.status === 'ready' ? [] : ['Redis']),
   ]
-  const health = await startHealthServer({
-    port: environment.GATEWAY_METRICS_PORT,
-    registry: createMetrics(),
-    missing,
-  })
-  onStop('health server', health.stop)
+  const registry = createMetrics()
+  if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
+  else {
+    const health = await startHealthServer({ port: environment.GATEWAY_METRICS_PORT, registry, missing })
+    onStop('health server', health.stop)
+  }
 
   const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
   const store = createStore(nats)

@@ -8,7 +8,7 @@ export interface HealthServer {
 
 interface HealthServerOptions {
   readonly port: number
-  readonly registry: Registry
+  readonly registry: { metrics(): Promise<string>; readonly contentType: string }
   /** What is missing for the service to do its work; empty when it is ready. */
   readonly missing: () => string[]
 }

@@ -1,0 +1,82 @@
+import cluster, { type Worker } from 'node:cluster'
+import { setTimeout as pause } from 'node:timers/promises'
+import { startHealthServer } from '@votestream/infra/health-server'
+import type { Lifecycle } from '@votestream/infra/lifecycle'
+import type { Logger } from '@votestream/infra/logging'
+import { AggregatorRegistry, type Registry } from 'prom-client'
+
+/** Whether this process only looks after others, which do the work behind the one port. */
+export const isPrimary = (workers: number): boolean => workers > 1 && cluster.isPrimary
+
+interface Report {
+  readonly missing: string[]
+}
+
+interface WorkersOptions {
+  readonly count: number
+  readonly metricsPort: number
+  readonly logger: Logger
+  readonly onStop: Lifecycle['onStop']
+}
+
+const REPORT_EVERY_MS = 250
+/** Pause before a worker that died is replaced: one that cannot live must not keep the machine busy. */
+const REPLACE_AFTER_MS = 500
+
+/**
+ * Several gateways behind one port: connections are handed to them in turn, and what they measure is one page.
+ * A worker that dies takes its own requests with it and is replaced; one whose primary dies ends by itself.
+ */
+export const runWorkers = async ({ count, metricsPort, logger, onStop }: WorkersOptions): Promise<void> => {
+  const reports = new Map<Worker, Report>()
+  const all = new AggregatorRegistry()
+  let stopping = false
+
+  const fork = (): void => {
+    const worker = cluster.fork()
+    reports.set(worker, { missing: ['starting'] })
+    // Among the messages of the metrics' own protocol, a report is known by its shape.
+    worker.on('message', (message: Partial<Report>) => {
+      if (Array.isArray(message.missing)) reports.set(worker, { missing: message.missing })
+    })
+    worker.on('exit', async (code, signal) => {
+      reports.delete(worker)
+      if (stopping) return
+      logger.error({ pid: worker.process.pid, code, signal }, 'a worker died; another one takes its place')
+      await pause(REPLACE_AFTER_MS)
+      if (!stopping) fork()
+    })
+  }
+
+  const health = await startHealthServer({
+    port: metricsPort,
+    registry: { metrics: () => all.clusterMetrics(), contentType: all.contentType },
+    missing: () => [
+      ...(reports.size === count ? [] : [`${count - reports.size} workers`]),
+      ...new Set([...reports.values()].flatMap(({ missing }) => missing)),
+    ],
+  })
+  onStop('health server', health.stop)
+  for (let number = 0; number < count; number += 1) fork()
+  onStop('workers', async () => {
+    stopping = true
+    await Promise.all(
+      [...reports.keys()].map(
+        (worker) =>
+          new Promise((resolve) => {
+            worker.once('exit', resolve)
+            worker.process.kill('SIGTERM')
+          }),
+      ),
+    )
+  })
+}
+
+/** A worker's part: it hands in its figures, and says what it lacks. */
+export const reportToPrimary = (registry: Registry, missing: () => string[], { onStop }: Lifecycle): void => {
+  AggregatorRegistry.setRegistries([registry])
+  // Made for its side effect alone: it answers the primary's questions for figures.
+  new AggregatorRegistry()
+  const timer = setInterval(() => process.send?.({ missing: missing() } satisfies Report), REPORT_EVERY_MS)
+  onStop('reports', () => clearInterval(timer))
+}

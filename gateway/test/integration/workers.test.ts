@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '@votestream/infra/servers/free-port'
+import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
+
+const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+describe('several workers behind one port', () => {
+  let servers: TestServers
+  let gateway: ChildProcess
+  let port: number
+  let metricsPort: number
+
+  before(async () => {
+    servers = await startServersForTest(['nats', 'redis'])
+    port = await freePort()
+    metricsPort = await freePort()
+    gateway = spawn(process.execPath, [main], {
+      env: {
+        ...process.env,
+        NATS_URL: servers.get('nats').url,
+        REDIS_URL: servers.get('redis').url,
+        GATEWAY_PORT: String(port),
+        GATEWAY_METRICS_PORT: String(metricsPort),
+        GATEWAY_WORKERS: '2',
+        JWT_SECRET: 'a secret for the tests of workers, long enough',
+        ID_SECRET: 'another secret for the tests of workers, long too',
+        LOG_LEVEL: 'silent',
+      },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    await untilReady()
+  })
+  after(async () => {
+    if (gateway.exitCode === null) gateway.kill('SIGKILL')
+    await servers.stop()
+  })
+
+  const status = (url: string): Promise<number | undefined> =>
+    fetch(url).then(
+      async (response) => {
+        await response.arrayBuffer()
+        return response.status
+      },
+      () => undefined,
+    )
+  const untilReady = async () => {
+    while ((await status(`http://127.0.0.1:${metricsPort}/readyz`)) !== 200) await pause(20)
+  }
+  const workers = (): number[] =>
+    readFileSync(`/proc/${gateway.pid}/task/${gateway.pid}/children`, 'utf8')
+      .split(' ')
+      .filter((pid) => pid !== '')
+      .map(Number)
+
+  it('are ready together, and what they measure is one page', async () => {
+    assert.equal(workers().length, 2)
+    assert.equal(await status(`http://127.0.0.1:${port}/healthz`), 200)
+    const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+    assert.equal(page.match(/^process_cpu_seconds_total /gm)?.length, 1)
+  })
+
+  it('one that is killed is replaced, and the port never closes', async () => {
+    const [victim] = workers()
+    assert.ok(victim)
+    process.kill(victim, 'SIGKILL')
+    while (workers().includes(victim)) await pause(5)
+    assert.equal(await status(`http://127.0.0.1:${port}/healthz`), 200)
+    while (workers().length < 2) await pause(20)
+    await untilReady()
+    assert.ok(!workers().includes(victim))
+  })
+
+  it('end in order with their primary', async () => {
+    const pids = workers()
+    gateway.kill('SIGTERM')
+    const [code] = await once(gateway, 'exit')
+    assert.equal(code, 0)
+    for (const pid of pids) assert.throws(() => process.kill(pid, 0), /ESRCH/)
+  })
+})
