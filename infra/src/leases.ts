@@ -39,12 +39,15 @@ interface LeaseOptions {
 interface Seen {
   readonly owner: string
   readonly revision: number
-  readonly seenAtMs: number
+  /** By the broker's clock. */
+  readonly storedAtMs: number
 }
 
 interface Holding {
   revision: number
   renewedAtMs: number
+  /** The renewal that is under way, or the last one. */
+  renewal: Promise<void>
   readonly abort: AbortController
   readonly done: Promise<void>
 }
@@ -56,12 +59,20 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const memberPrefix = `member.${role}.`
   const seen = new Map<string, Seen>()
   const holdings = new Map<Shard, Holding>()
+  // What takes its time is not waited for: meanwhile the other leases must be renewed.
+  const taking = new Map<Shard, Promise<void>>()
+  const ending = new Map<Shard, Promise<void>>()
   let stopping = false
   let wake = new AbortController()
+  // How far the broker's clock is ahead of ours, which never goes back. An entry that was just stored tells
+  // best, and this instance's own presence is one: so a lease is as old as it is, also for whoever began later.
+  let aheadMs = Number.NEGATIVE_INFINITY
 
   const notice = (entry: KvEntry): void => {
+    const storedAtMs = entry.created.getTime()
+    aheadMs = Math.max(aheadMs, storedAtMs - performance.now())
     if (entry.operation === 'PUT')
-      seen.set(entry.key, { owner: entry.string(), revision: entry.revision, seenAtMs: Date.now() })
+      seen.set(entry.key, { owner: entry.string(), revision: entry.revision, storedAtMs })
     else if (seen.delete(entry.key)) wake.abort()
   }
 
@@ -75,105 +86,121 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const alive = (key: string): boolean => {
     const entry = seen.get(key)
     if (!entry) return false
-    if (Date.now() - entry.seenAtMs < LEASE_TTL_MS) return true
-    seen.delete(key)
-    return false
+    return performance.now() + aheadMs - entry.storedAtMs < LEASE_TTL_MS
   }
 
   const begin = (shard: Shard, revision: number): void => {
     logger.info({ role, shard }, 'lease taken')
     const abort = new AbortController()
     const done = workUntilAborted(shard, abort.signal)
-    holdings.set(shard, { revision, renewedAtMs: Date.now(), abort, done })
+    const renewedAtMs = performance.now()
+    holdings.set(shard, { revision, renewedAtMs, renewal: Promise.resolve(), abort, done })
   }
 
   const workUntilAborted = async (shard: Shard, signal: AbortSignal): Promise<void> => {
     for (let retryMs = RETRY_MS; !signal.aborted; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
+      const beganMs = performance.now()
       try {
         await work(shard, signal)
-        retryMs = RETRY_MS
       } catch (error) {
         if (!signal.aborted)
           logger.error({ err: error, role, shard }, 'work under a lease failed; again soon')
       }
+      if (performance.now() - beganMs > RETRY_MAX_MS) retryMs = RETRY_MS
       if (!signal.aborted) await pause(retryMs, undefined, { signal }).catch(() => undefined)
     }
   }
 
-  /** Ends the work; the lease itself stays whoever's it is. */
-  const end = async (shard: Shard, why: string): Promise<Holding | undefined> => {
-    const holding = holdings.get(shard)
-    if (!holding) return undefined
-    logger.info({ role, shard }, why)
-    holding.abort.abort()
-    await holding.done
-    holdings.delete(shard)
-    return holding
-  }
-
-  const release = async (shard: Shard): Promise<void> => {
-    const holding = await end(shard, 'lease given back')
-    // When the process dies before this, the lease runs out by itself.
-    if (holding)
-      await bucket.delete(leaseKey(shard), { previousSeq: holding.revision }).catch(() => undefined)
+  /** Ends the work, once; then gives the lease back, unless it is somebody else's by now. */
+  const end = (shard: Shard, holding: Holding, why: 'lease given back' | 'lease lost'): Promise<void> => {
+    const endWork = async (): Promise<void> => {
+      logger.info({ role, shard }, why)
+      holding.abort.abort()
+      await holding.done
+      holdings.delete(shard)
+      await holding.renewal
+      // When the process dies before this, the lease runs out by itself.
+      if (why === 'lease given back')
+        await bucket.delete(leaseKey(shard), { previousSeq: holding.revision }).catch(() => undefined)
+      ending.delete(shard)
+    }
+    const ended = ending.get(shard) ?? endWork()
+    ending.set(shard, ended)
+    return ended
   }
 
   const renew = async (shard: Shard, holding: Holding): Promise<void> => {
+    const key = leaseKey(shard)
+    const known = seen.get(key)
+    // A renewal whose answer was lost is known by the watch.
+    if (known?.owner === instance) holding.revision = Math.max(holding.revision, known.revision)
     try {
-      const at = Date.now()
-      holding.revision = await bucket.update(leaseKey(shard), instance, holding.revision, RENEW_EVERY_MS)
+      const at = performance.now()
+      holding.revision = await bucket.update(key, instance, holding.revision, RENEW_EVERY_MS)
       holding.renewedAtMs = at
     } catch (error) {
       // Another revision: the lease ran out or is somebody else's. No answer: trust runs out by itself.
-      if (error instanceof JetStreamApiError) holding.renewedAtMs = 0
+      if (error instanceof JetStreamApiError) holding.renewedAtMs = Number.NEGATIVE_INFINITY
     }
   }
 
   const take = async (shard: Shard): Promise<void> => {
-    const before = seen.get(leaseKey(shard))
+    const key = leaseKey(shard)
+    const before = seen.get(key)
     try {
-      // A lease in this instance's own name was left by the process before it, and need not run out first.
-      const own = before?.owner === instance
-      const revision = own
-        ? await bucket.update(leaseKey(shard), instance, before.revision)
-        : await bucket.create(leaseKey(shard), instance)
-      begin(shard, revision)
+      // The broker may take a second longer to forget an entry than its time says: it is replaced as it stands,
+      // unless its owner or another instance was faster. One in this instance's own name was left by the process
+      // before it, and need not run out first.
+      const revision = before && (await bucket.update(key, instance, before.revision).catch(() => undefined))
+      if (before && !revision && seen.get(key) === before) seen.delete(key)
+      begin(shard, revision ?? (await bucket.create(key, instance)))
     } catch {
       // Another instance was faster, or has it still.
     }
+    taking.delete(shard)
   }
 
   const isTaken = (shard: Shard): boolean =>
-    alive(leaseKey(shard)) && seen.get(leaseKey(shard))?.owner !== instance
+    ending.has(shard) || (alive(leaseKey(shard)) && seen.get(leaseKey(shard))?.owner !== instance)
 
-  const look = async (): Promise<void> => {
+  const look = (): void => {
     for (const [shard, holding] of holdings) {
-      if (Date.now() - holding.renewedAtMs > TRUST_MS) await end(shard, 'lease lost')
+      if (performance.now() - holding.renewedAtMs > TRUST_MS) void end(shard, holding, 'lease lost')
     }
     const members = new Set([`${memberPrefix}${instance}`])
-    for (const key of [...seen.keys()]) if (key.startsWith(memberPrefix) && alive(key)) members.add(key)
+    for (const key of [...seen.keys()].filter((name) => name.startsWith(memberPrefix))) {
+      if (alive(key)) members.add(key)
+      else seen.delete(key)
+    }
+    const held = new Set([...holdings.keys(), ...taking.keys()].filter((shard) => !ending.has(shard)))
     const decision = decideLeases({
       shards: allShards(shards),
-      held: new Set(holdings.keys()),
+      held,
       taken: new Set(allShards(shards).filter(isTaken)),
       members: members.size,
     })
-    await Promise.all([...decision.take.map(take), ...decision.release.map(release)])
+    for (const shard of decision.take) taking.set(shard, take(shard))
+    for (const shard of decision.release) {
+      const holding = holdings.get(shard)
+      if (holding) void end(shard, holding, 'lease given back')
+    }
   }
 
   const keepUp = async (): Promise<void> => {
-    let renewedAtMs = 0
+    let renewedAtMs = Number.NEGATIVE_INFINITY
     while (!stopping) {
-      if (Date.now() - renewedAtMs >= RENEW_EVERY_MS) {
-        renewedAtMs = Date.now()
+      // Before the look: what is noticed while it is under way wakes too.
+      wake = new AbortController()
+      if (performance.now() - renewedAtMs >= RENEW_EVERY_MS) {
+        renewedAtMs = performance.now()
         const presence = bucket.put(`${memberPrefix}${instance}`, instance, { timeout: RENEW_EVERY_MS })
+        for (const [shard, holding] of holdings) holding.renewal = renew(shard, holding)
         await Promise.all([
           presence.catch(() => undefined),
-          ...[...holdings].map(([shard, holding]) => renew(shard, holding)),
+          ...[...holdings.values()].map(({ renewal }) => renewal),
         ])
       }
-      await look()
-      wake = new AbortController()
+      look()
       if (!stopping) await pause(LOOK_EVERY_MS, undefined, { signal: wake.signal }).catch(() => undefined)
     }
   }
@@ -185,8 +212,11 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       stopping = true
       wake.abort()
       await running
-      await Promise.all([...holdings.keys()].map(release))
+      await Promise.all(taking.values())
+      // The presence goes first: the others' share then has room for the leases that follow.
       await bucket.delete(`${memberPrefix}${instance}`).catch(() => undefined)
+      await Promise.all([...holdings].map(([shard, holding]) => end(shard, holding, 'lease given back')))
+      await Promise.all(ending.values())
       watcher.stop()
       await watching
     },

@@ -94,6 +94,74 @@ describe('leases', () => {
     assert.ok(performance.now() - beganMs < 1_000)
   })
 
+  it('an instance that begins after another was cut off waits only for what is left of its lease', async () => {
+    const one = await hold('late', 'one', 1)
+    await until(() => one.working.size === 1)
+    const beganMs = performance.now()
+    await one.nats.close()
+    await pause(2_000)
+    const two = await hold('late', 'two', 1)
+    await until(() => two.working.size === 1)
+    assert.ok(performance.now() - beganMs < LEASE_TTL_MS + 1_000)
+  })
+
+  it('work that is slow to end costs no other lease', async () => {
+    const { nats, bucket } = await open()
+    const log: string[] = []
+    const slow = await holdLeases({
+      bucket,
+      role: 'slow',
+      instance: 'one',
+      shards: 2,
+      logger,
+      work: async (shard, signal) => {
+        log.push(`begin ${shard}`)
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+        if (log.length === 2) await pause(LEASE_TTL_MS + 2_000)
+        log.push(`end ${shard}`)
+      },
+    })
+    holders.push(slow)
+    await until(() => log.length === 2)
+    const two = await hold('slow', 'two', 2)
+    await until(() => two.working.size > 0)
+    assert.deepEqual(log.slice(2), ['end 1'])
+    assert.deepEqual([...two.working], [1])
+    assert.ok(nats.connected())
+  })
+
+  it('a renewal whose answer was lost does not cost the lease', async () => {
+    const { bucket } = await open()
+    let lost = 0
+    const deaf = new Proxy(bucket, {
+      get(target, name) {
+        if (name !== 'update') return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)
+        return async (...args: Parameters<KV['update']>) => {
+          const revision = await target.update(...args)
+          lost += 1
+          if (lost === 1) throw new Error('timeout')
+          return revision
+        }
+      },
+    })
+    let begun = 0
+    const leases = await holdLeases({
+      bucket: deaf,
+      role: 'deaf',
+      instance: 'one',
+      shards: 1,
+      logger,
+      work: async (_shard, signal) => {
+        begun += 1
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      },
+    })
+    holders.push(leases)
+    await until(() => lost >= 3 || begun > 1)
+    assert.equal(begun, 1)
+    assert.equal(leases.held().length, 1)
+  })
+
   it('work that fails is begun again while the lease is held', async () => {
     const { bucket } = await open()
     let tries = 0
