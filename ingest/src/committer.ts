@@ -105,6 +105,10 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
       untilEnded((resolve) => {
         if (signal.aborted) return resolve()
         signal.addEventListener('abort', resolve, { once: true })
+        // The signal outlives this owner, and what listens to it holds whatever this owner knew.
+        ended.signal.addEventListener('abort', () => signal.removeEventListener('abort', resolve), {
+          once: true,
+        })
       }),
     stop: () => ended.abort(),
     get size() {

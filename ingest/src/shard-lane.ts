@@ -58,12 +58,13 @@ const DRAIN_MS = 2_000
  * 1. It learns who has voted (takeover). Dying here: nothing was promised.
  * 2. It appends a takeover record. From then on whatever an earlier owner still has under way is refused by the
  *    fence. Dying here: the next owner does the same.
- * 3. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
+ * 3. It reads the attempts of the last half minute, while it works: whoever has voted already waits for them.
+ * 4. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
  *    in the log, and the next owner answers a repeat of the attempt from there.
  */
 export const runShardLane = async (options: ShardLaneOptions): Promise<void> => {
   const { nats, shard, instance, signal, appendTimeoutMs } = options
-  const { state, lastSequence } = await takeOver(options)
+  const { state, lastSequence, learnAttempts } = await takeOver(options)
   const owner = createShardOwner(state)
   const committer = createCommitter<Item>({
     machine: createGroupCommit({
@@ -100,7 +101,9 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
         if (closesAtMs <= options.now()) close(event).catch(() => undefined)
       }
     }, CLOSINGS_EVERY_MS)
-    await committer.lostOr(signal)
+    // Should the learning fail, the lane is begun again.
+    const learned = learnAttempts().then(() => owner.attemptsLearned())
+    await Promise.race([committer.lostOr(signal), learned.then(() => committer.lostOr(signal))])
   } finally {
     clearInterval(closingTimer)
     if (signal.aborted) {

@@ -11,6 +11,8 @@ import type { Attempts } from './attempts.js'
 export interface OwnerState {
   readonly voted: VotedSet
   readonly attempts: Attempts
+  /** False while attempts of before the takeover are still being read. */
+  attemptsKnown: boolean
   /** Events whose closing is in the log, or is on its way there. */
   readonly closed: Set<EventNumber>
   /** `acked_at` of the last vote; it never goes back. Milliseconds since 1970. */
@@ -37,13 +39,22 @@ export interface ShardOwner {
   /** @returns the closing to append, unless the event is closed here, or about to be. */
   close(event: EventNumber, nowMs: number): Closing | undefined
   closed(event: EventNumber): void
+  /** From now on every recent attempt is known: answers those who waited for that. */
+  attemptsLearned(): void
   /** Answers everyone who waits: this owner cannot tell what became of their votes. */
   abandon(): void
 }
 
+/** Who may wait at once for votes on their way to disk: gateways repeat what they have no answer to. */
+const WAITING_MAX = 100_000
+/** Submissions that may wait for the attempts of before the takeover. */
+const UNLEARNED_MAX = 20_000
+
 export const createShardOwner = (state: OwnerState): ShardOwner => {
   const { voted, attempts, closed } = state
   const pending = new Map<EventNumber, Map<VoterNumber, PendingVote>>()
+  let waitingCount = 0
+  let unlearned: { readonly vote: Vote; readonly settle: Settle }[] = []
 
   return {
     submit(vote, settle, nowMs, closesAtMs) {
@@ -52,13 +63,21 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
         settle('accepted')
         return undefined
       }
-      if (voted.has(event, voter)) {
-        settle('duplicate')
-        return undefined
-      }
       const under = pending.get(event)?.get(voter)
       if (under) {
-        under.waiting.push({ attempt, settle })
+        if (waitingCount < WAITING_MAX) {
+          under.waiting.push({ attempt, settle })
+          waitingCount += 1
+        } else settle('unavailable')
+        return undefined
+      }
+      if (!state.attemptsKnown && (voted.has(event, voter) || closed.has(event))) {
+        if (unlearned.length < UNLEARNED_MAX) unlearned.push({ vote, settle })
+        else settle('unavailable')
+        return undefined
+      }
+      if (voted.has(event, voter)) {
+        settle('duplicate')
         return undefined
       }
       if (closed.has(event) || (closesAtMs !== null && closesAtMs <= nowMs)) {
@@ -71,6 +90,7 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       const voters = pending.get(event) ?? new Map<VoterNumber, PendingVote>()
       pending.set(event, voters)
       voters.set(voter, accepted)
+      waitingCount += 1
       return accepted
     },
     stored({ vote, waiting }) {
@@ -79,6 +99,7 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       attempts.add(event, voter, attempt, vote.ackedAtMs)
       const voters = pending.get(event)
       voters?.delete(voter)
+      waitingCount -= waiting.length
       if (voters?.size === 0) pending.delete(event)
       for (const waiter of waiting) waiter.settle(waiter.attempt === attempt ? 'accepted' : 'duplicate')
     },
@@ -92,7 +113,19 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       // Nobody can vote in it any more, so nobody need be remembered; attempts stay known for a while.
       voted.drop(event)
     },
+    attemptsLearned() {
+      state.attemptsKnown = true
+      const waiting = unlearned
+      unlearned = []
+      for (const { vote, settle } of waiting) {
+        const { event, voter, attempt } = vote
+        if (attempts.is(event, voter, attempt)) settle('accepted')
+        else settle(voted.has(event, voter) ? 'duplicate' : 'closed')
+      }
+    },
     abandon() {
+      for (const { settle } of unlearned) settle('unavailable')
+      unlearned = []
       for (const voters of pending.values()) {
         for (const { waiting } of voters.values()) for (const waiter of waiting) waiter.settle('unavailable')
       }
@@ -101,11 +134,16 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
   }
 }
 
+/** Learns the attempts of a message that the rest of the state knows already. */
+export const replayAttempts = ({ attempts }: OwnerState, { votes }: Pick<LogMessage, 'votes'>): void => {
+  for (const { event, voter, attempt, ackedAtMs } of votes) attempts.add(event, voter, attempt, ackedAtMs)
+}
+
 /** Brings an owner's state up to a message that stands in the log. */
 export const replayMessage = (state: OwnerState, { votes, closings }: LogMessage): void => {
-  for (const { event, voter, attempt, ackedAtMs } of votes) {
+  replayAttempts(state, { votes })
+  for (const { event, voter, ackedAtMs } of votes) {
     if (!state.closed.has(event)) state.voted.add(event, voter)
-    state.attempts.add(event, voter, attempt, ackedAtMs)
     state.lastAckedAtMs = Math.max(state.lastAckedAtMs, ackedAtMs)
   }
   for (const { event } of closings) {

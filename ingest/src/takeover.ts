@@ -5,9 +5,10 @@ import type { Redis } from '@votestream/infra/redis'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
 import { createVotedSet, type VotedSet } from '@votestream/schema/voted-set'
-import { logMessage } from '@votestream/schema/votes'
+import { type LogMessage, logMessage } from '@votestream/schema/votes'
+import type { ChainableCommander } from 'ioredis'
 import { ATTEMPTS_KEPT_MS, createAttempts } from './attempts.js'
-import { type OwnerState, replayMessage } from './shard-owner.js'
+import { type OwnerState, replayAttempts, replayMessage } from './shard-owner.js'
 
 interface TakeoverOptions {
   readonly nats: Nats
@@ -25,14 +26,22 @@ const CLOCK_SKEW_MS = 5_000
 const CHUNKS_AT_ONCE = 512
 const READ_BATCH_MAX = 256
 
+interface Takeover {
+  readonly state: OwnerState
+  readonly lastSequence: number
+  /**
+   * Learns the attempts that stand in the log before what had to be read of it. They tell only what somebody who
+   * has voted is answered, so nobody else need wait for them.
+   */
+  learnAttempts(): Promise<void>
+}
+
 /**
- * What a new owner must know before it answers anybody: who has voted, out of Redis as far as its checkpoint
- * goes and out of the log from there, and the attempts of the last half minute. Without Redis, all out of the
- * log. @throws when the log no longer reaches back to what Redis holds: better no answer than a wrong one.
+ * What a new owner must know before it accepts a vote: who has voted, out of Redis as far as its checkpoint goes
+ * and out of the log from there. Without Redis, all out of the log.
+ * @throws when the log no longer reaches back to what Redis holds: better no answer than a wrong one.
  */
-export const takeOver = async (
-  options: TakeoverOptions,
-): Promise<{ state: OwnerState; lastSequence: number }> => {
+export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
   const { nats, shard, shards, logger, now, signal } = options
   const beganMs = performance.now()
   const before = await logPosition(nats, shard)
@@ -50,74 +59,111 @@ export const takeOver = async (
     )
   }
 
+  const keptSequence = kept?.sequence ?? 0
   const state: OwnerState = {
     voted: kept?.voted ?? createVotedSet(shards),
     closed: kept?.closed ?? new Set(),
     attempts: createAttempts(),
-    lastAckedAtMs: 0,
+    attemptsKnown: keptSequence === 0,
+    lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
   }
-  const sinceMs = now() - ATTEMPTS_KEPT_MS - CLOCK_SKEW_MS
-  const recent = await firstSequenceSince(nats, shard, position, sinceMs)
-  // The last message is read in any case: it tells the last acked_at, below which no later vote may fall.
-  const fromSequence = Math.max(1, Math.min((kept?.sequence ?? 0) + 1, recent, position.lastSequence))
-  const { lastSequence: toSequence } = position
-  for await (const entries of readLogRange({
-    nats,
-    shard,
-    fromSequence,
-    toSequence,
-    batchMax: READ_BATCH_MAX,
-    signal,
-  })) {
-    for (const { data } of entries) replayMessage(state, logMessage.decode(data))
+  const read = async (fromSequence: number, toSequence: number, learn: (message: LogMessage) => void) => {
+    for await (const entries of readLogRange({
+      nats,
+      shard,
+      fromSequence,
+      toSequence,
+      batchMax: READ_BATCH_MAX,
+      signal,
+    })) {
+      for (const { data } of entries) learn(logMessage.decode(data))
+    }
+    signal.throwIfAborted()
   }
-  signal.throwIfAborted()
+  const { lastSequence } = position
+  await read(keptSequence + 1, lastSequence, (message) => replayMessage(state, message))
   logger.info(
-    { shard, fromRedis: kept?.sequence ?? 0, toSequence, tookMs: Math.round(performance.now() - beganMs) },
+    {
+      shard,
+      fromRedis: keptSequence,
+      toSequence: lastSequence,
+      tookMs: Math.round(performance.now() - beganMs),
+    },
     'shard taken over',
   )
-  return { state, lastSequence: toSequence }
+  return {
+    state,
+    lastSequence,
+    async learnAttempts() {
+      if (state.attemptsKnown) return
+      const sinceMs = now() - ATTEMPTS_KEPT_MS - CLOCK_SKEW_MS
+      const fromSequence = await firstSequenceSince(nats, shard, position, sinceMs)
+      await read(fromSequence, keptSequence, (message) => replayAttempts(state, message))
+    },
+  }
 }
 
 interface Kept {
   readonly sequence: number
   readonly voted: VotedSet
   readonly closed: Set<EventNumber>
+  readonly lastAckedAtMs: number
+}
+
+/** Redis lost what it held while it was read. */
+class ViewLostError extends Error {
+  override readonly name = 'ViewLostError'
 }
 
 /** What Redis holds of a shard, whole as of its checkpoint; undefined when it holds nothing usable. */
 const readRedis = async (options: TakeoverOptions, position: LogPosition): Promise<Kept | undefined> => {
   const { redis, shard, shards } = options
-  const sequence = await usableCheckpoint(redis, shard, position)
+  const sequence = usableCheckpoint(await redis.hmget(checkpointKey(shard), ...CHECKPOINT_FIELDS), position)
   if (sequence === undefined) return undefined
+  /**
+   * One command's reply together with the checkpoint of the same moment. Redis moves on while it is read, which
+   * only adds voters who are in the log; but it may also lose its data and be made anew, and what was read
+   * meanwhile would have holes. So every single reply must be out of a view that is whole up to the sequence.
+   */
+  const asOf: Read = async (command) => {
+    const reading = redis.multi().hmget(checkpointKey(shard), ...CHECKPOINT_FIELDS)
+    command(reading)
+    const replies = (await reading.exec()) ?? []
+    for (const [error] of replies) if (error) throw error
+    const [checkpoint, reply] = replies.map(([, value]) => value)
+    const at = usableCheckpoint(checkpoint as (string | null)[], position)
+    if (at === undefined || at < sequence) throw new ViewLostError('Redis lost its data while it was read')
+    return reply
+  }
   const voted = createVotedSet(shards)
   const closed = new Set<EventNumber>()
-  // Redis moves on while it is read. That only adds voters who are in the log; but if it lost its data
-  // meanwhile, what was read may have holes, so its checkpoint is looked at again after every slice.
-  const still = async (): Promise<boolean> => {
-    const at = await usableCheckpoint(redis, shard, position)
-    return at !== undefined && at >= sequence
-  }
-  for (const member of await redis.smembers(eventsKey(shard))) {
+  let lastAckedAtMs = 0
+  for (const member of (await asOf((multi) => multi.smembers(eventsKey(shard)))) as string[]) {
     const event = Number(member) as EventNumber
-    if ((await redis.hexists(tallyKey(shard, event), 'closed_at')) === 1) {
+    const fields = await asOf((multi) => multi.hmget(tallyKey(shard, event), 'closed_at', 'acked_at'))
+    const [closedAt, ackedAt] = fields as (string | null)[]
+    lastAckedAtMs = Math.max(lastAckedAtMs, Number(ackedAt ?? 0))
+    if (closedAt != null) {
       closed.add(event)
       continue
     }
-    for await (const slice of chunkSlices(redis, shard, event)) {
-      const bits = await redis.mgetBuffer(slice.map((chunk) => votedKey(shard, event, chunk)))
-      if (!(await still())) return undefined
+    for await (const slice of chunkSlices(asOf, shard, event)) {
+      const chunkKeys = slice.map((chunk) => votedKey(shard, event, chunk))
+      const bits = (await asOf((multi) => multi.mgetBuffer(chunkKeys))) as (Buffer | null)[]
       for (const [index, chunk] of slice.entries()) {
         const bytes = bits[index]
         if (bytes) voted.addChunk(event, chunk, bytes)
       }
     }
   }
-  return (await still()) ? { sequence, voted, closed } : undefined
+  return { sequence, voted, closed, lastAckedAtMs }
 }
 
-async function* chunkSlices(redis: Redis, shard: Shard, event: EventNumber): AsyncGenerator<number[]> {
-  const bitmap = (await redis.getBuffer(chunksKey(shard, event))) ?? Buffer.alloc(0)
+type Read = (command: (multi: ChainableCommander) => unknown) => Promise<unknown>
+
+async function* chunkSlices(read: Read, shard: Shard, event: EventNumber): AsyncGenerator<number[]> {
+  const reply = await read((multi) => multi.getBuffer(chunksKey(shard, event)))
+  const bitmap = (reply as Buffer | null) ?? Buffer.alloc(0)
   let slice: number[] = []
   for (let chunk = 0; chunk < bitmap.length * 8; chunk += 1) {
     if (((bitmap[chunk >> 3] ?? 0) & (128 >> (chunk & 7))) === 0) continue
@@ -130,18 +176,13 @@ async function* chunkSlices(redis: Redis, shard: Shard, event: EventNumber): Asy
   if (slice.length > 0) yield slice
 }
 
+const CHECKPOINT_FIELDS = ['generation', 'sequence', 'whole_at'] as const
+
 /** The sequence up to which Redis is whole, when it speaks of this log and the log reaches back to it. */
-const usableCheckpoint = async (
-  redis: Redis,
-  shard: Shard,
+const usableCheckpoint = (
+  [storedGeneration, stored, wholeAt]: (string | null)[],
   { generation, firstSequence }: LogPosition,
-): Promise<number | undefined> => {
-  const [storedGeneration, stored, wholeAt] = await redis.hmget(
-    checkpointKey(shard),
-    'generation',
-    'sequence',
-    'whole_at',
-  )
+): number | undefined => {
   if (storedGeneration !== generation) return undefined
   const sequence = Number(stored)
   const whole = sequence >= Number(wholeAt ?? 0)

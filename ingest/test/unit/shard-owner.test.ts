@@ -25,6 +25,7 @@ const setUp = () => {
   const state: OwnerState = {
     voted: createVotedSet(1),
     attempts: createAttempts(),
+    attemptsKnown: true,
     closed: new Set(),
     lastAckedAtMs: 0,
   }
@@ -113,6 +114,57 @@ describe("a shard's owner", () => {
     replayMessage(state, { votes: [], closings: [{ event, closedAtMs: 9_500 }], takeover: null })
     submit(voteOf(3))
     assert.equal(outcomes.at(-1), 'closed')
+  })
+
+  it('while attempts are still being learned, voters are taken and nobody is called a duplicate', () => {
+    const { state, owner, outcomes, submit } = setUp()
+    state.attemptsKnown = false
+    state.voted.add(event, voterNumber(1))
+    submit(voteOf(1, 10))
+    submit(voteOf(1, 11))
+    const pending = accepted(submit(voteOf(2)))
+    owner.stored(pending)
+    assert.deepEqual(outcomes, ['accepted'])
+    state.attempts.add(event, voterNumber(1), 10, 1_000)
+    owner.attemptsLearned()
+    assert.deepEqual(outcomes, ['accepted', 'accepted', 'duplicate'])
+    submit(voteOf(1, 11))
+    assert.equal(outcomes.at(-1), 'duplicate')
+  })
+
+  it('while attempts are still being learned, nobody is told that the event is closed who may have voted', () => {
+    const { state, owner, outcomes, submit } = setUp()
+    state.attemptsKnown = false
+    state.closed.add(event)
+    submit(voteOf(1, 10))
+    submit(voteOf(2, 20))
+    assert.deepEqual(outcomes, [])
+    state.attempts.add(event, voterNumber(1), 10, 1_000)
+    owner.attemptsLearned()
+    assert.deepEqual(outcomes, ['accepted', 'closed'])
+  })
+
+  it('whoever waits when it ends before it has learned the attempts is told that it cannot tell', () => {
+    const { state, owner, outcomes, submit } = setUp()
+    state.attemptsKnown = false
+    state.voted.add(event, voterNumber(1))
+    submit(voteOf(1, 10))
+    owner.abandon()
+    assert.deepEqual(outcomes, ['unavailable'])
+  })
+
+  it('repeats of a vote that cannot reach the disk do not gather without a bound', () => {
+    const { owner, outcomes, submit } = setUp()
+    const pending = accepted(submit(voteOf(1)))
+    for (let repeat = 0; repeat < 200_000; repeat += 1) submit(voteOf(1))
+    assert.ok(pending.waiting.length <= 100_000)
+    assert.equal(pending.waiting.length + outcomes.length, 200_001)
+    assert.ok(outcomes.every((outcome) => outcome === 'unavailable'))
+    owner.stored(pending)
+    assert.equal(outcomes.length, 200_001)
+    submit(voteOf(2))
+    submit(voteOf(2))
+    assert.equal(outcomes.length, 200_001)
   })
 })
 

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { logPosition } from '@votestream/infra/log-reader'
+import { createLogger } from '@votestream/infra/logging'
+import { connectNats, type Nats } from '@votestream/infra/nats'
+import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
+import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
+import { ensureVoteStreams } from '@votestream/infra/streams'
+import {
+  contestantIndex,
+  type EventNumber,
+  eventNumber,
+  shardNumber,
+  voterNumber,
+} from '@votestream/schema/numbers'
+import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
+import { voteStream, voteSubject } from '@votestream/schema/subjects'
+import { logMessage } from '@votestream/schema/votes'
+import { takeOver } from '../../src/takeover.js'
+
+const shard = shardNumber(0)
+const events = [eventNumber(7), eventNumber(8)]
+const voter = voterNumber(3)
+const logger = createLogger('test', 'silent')
+
+describe('taking over a shard', () => {
+  let servers: TestServers
+  let nats: Nats
+  let redis: Redis
+
+  before(async () => {
+    servers = await startServersForTest(['nats', 'redis'])
+    nats = await connectNats({ url: servers.get('nats').url, name: 'test', logger })
+    redis = connectRedis({ url: servers.get('redis').url, name: 'test', logger })
+    await redisReady(redis, 5_000)
+  })
+  after(async () => {
+    redis.disconnect()
+    await nats.close()
+    await servers.stop()
+  })
+  beforeEach(async () => {
+    await nats.jsm.streams.delete(voteStream(shard)).catch(() => undefined)
+    await redis.flushall()
+    await ensureVoteStreams(nats, { shards: 1, replicas: 1 })
+  })
+
+  const append = async (event: EventNumber, ackedAtMs: number): Promise<void> => {
+    const numbers = { flags: 0, clientTimestampMs: 0, channel: 1, attempt: event + 100, ackedAtMs }
+    const vote = { ...numbers, event, voter, contestant: contestantIndex(0) }
+    const votes = [{ ...vote, deviceId: '', appVersion: '', traceId: '' }]
+    await nats.js.publish(voteSubject(shard), logMessage.encode({ votes, closings: [], takeover: null }))
+  }
+
+  /** The view as it stands when so many of the events are in it again. */
+  const putView = async (eventsThere: number, ackedAtMs = 1_000): Promise<void> => {
+    const { generation } = await logPosition(nats, shard)
+    const view = redis.multi().flushall()
+    for (const event of events.slice(0, eventsThere)) {
+      view.sadd(eventsKey(shard), event).setbit(chunksKey(shard, event), 0, 1)
+      view.setbit(votedKey(shard, event, 0), voter, 1).hset(tallyKey(shard, event), 'acked_at', ackedAtMs)
+    }
+    view.hset(checkpointKey(shard), { generation, sequence: eventsThere, whole_at: events.length })
+    await view.exec()
+  }
+
+  const options = (on: Redis) => ({
+    nats,
+    redis: on,
+    shard,
+    shards: 1,
+    logger,
+    now: Date.now,
+    signal: new AbortController().signal,
+  })
+
+  /** Redis, with a word before each call that reaches it. */
+  const withNotice = (before: (call: number) => Promise<void>): Redis => {
+    let calls = 0
+    const noticed = <Target extends object>(target: Target, names: readonly string[]): Target =>
+      new Proxy(target, {
+        get(_, name) {
+          const value = Reflect.get(target, name)
+          if (name === 'multi') return () => noticed(redis.multi(), ['exec'])
+          if (typeof value !== 'function') return value
+          if (!names.includes(String(name))) return value.bind(target)
+          return async (...args: unknown[]) => {
+            await before(calls++)
+            return value.apply(target, args)
+          }
+        },
+      })
+    return noticed(redis, ['hmget', 'hexists', 'smembers', 'getBuffer', 'mgetBuffer'])
+  }
+
+  it('misses nobody when Redis loses its data and has it again, at whatever moment of the reading', async () => {
+    for (const event of events) await append(event, 1_000)
+    for (let at = 0; at < 12; at += 1) {
+      for (const there of [0, 1]) {
+        await putView(events.length)
+        const flaky = withNotice(async (call) => {
+          if (call === at) await putView(there)
+          if (call === at + 1) await putView(events.length)
+        })
+        const { state } = await takeOver(options(flaky))
+        for (const event of events) assert.ok(state.voted.has(event, voter), `event ${event}, call ${at}`)
+      }
+    }
+  })
+
+  it('the last acked_at is known from Redis where the log after it has none', async () => {
+    const aheadMs = Date.now() + 3_600_000
+    for (const event of events) await append(event, aheadMs)
+    await putView(events.length, aheadMs)
+    await nats.js.publish(
+      voteSubject(shard),
+      logMessage.encode({ votes: [], closings: [], takeover: { owner: 'another' } }),
+    )
+    const { state } = await takeOver(options(redis))
+    assert.equal(state.lastAckedAtMs, aheadMs)
+  })
+
+  it('what Redis has need not be read of the log before votes are taken; its attempts are learned after', async () => {
+    for (const event of events) await append(event, Date.now())
+    await putView(events.length)
+    const { state, learnAttempts } = await takeOver(options(redis))
+    assert.equal(state.attemptsKnown, false)
+    assert.equal(state.attempts.is(eventNumber(7), voter, 107), false)
+    await learnAttempts()
+    assert.equal(state.attempts.is(eventNumber(7), voter, 107), true)
+  })
+})
