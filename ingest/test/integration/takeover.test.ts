@@ -76,19 +76,25 @@ describe('taking over a shard', () => {
   /** Redis, with a word before each call that reaches it. */
   const withNotice = (before: (call: number) => Promise<void>): Redis => {
     let calls = 0
-    const noticed = <Target extends object>(target: Target, names: readonly string[]): Target =>
-      new Proxy(target, {
+    const noticed = <Target extends object>(target: Target, names: readonly string[]): Target => {
+      const proxy: Target = new Proxy(target, {
         get(_, name) {
           const value = Reflect.get(target, name)
           if (name === 'multi') return () => noticed(redis.multi(), ['exec'])
           if (typeof value !== 'function') return value
-          if (!names.includes(String(name))) return value.bind(target)
-          return async (...args: unknown[]) => {
-            await before(calls++)
-            return value.apply(target, args)
+          if (names.includes(String(name)))
+            return async (...args: unknown[]) => {
+              await before(calls++)
+              return value.apply(target, args)
+            }
+          return (...args: unknown[]) => {
+            const result = value.apply(target, args)
+            return result === target ? proxy : result
           }
         },
       })
+      return proxy
+    }
     return noticed(redis, ['hmget', 'hexists', 'smembers', 'getBuffer', 'mgetBuffer'])
   }
 
