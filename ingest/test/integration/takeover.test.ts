@@ -63,15 +63,18 @@ describe('taking over a shard', () => {
     await view.exec()
   }
 
-  const options = (on: Redis) => ({
+  const options = (on: Redis, now = Date.now) => ({
     nats,
     redis: on,
     shard,
     shards: 1,
     logger,
-    now: Date.now,
+    now,
     signal: new AbortController().signal,
   })
+
+  /** When nothing in the log is recent any more. */
+  const later = () => Date.now() + 100_000
 
   /** Redis, with a word before each call that reaches it. */
   const withNotice = (before: (call: number) => Promise<void>): Redis => {
@@ -107,7 +110,7 @@ describe('taking over a shard', () => {
           if (call === at) await putView(there)
           if (call === at + 1) await putView(events.length)
         })
-        const { state } = await takeOver(options(flaky))
+        const { state } = await takeOver(options(flaky, later))
         for (const event of events) assert.ok(state.voted.has(event, voter), `event ${event}, call ${at}`)
       }
     }
@@ -121,7 +124,7 @@ describe('taking over a shard', () => {
       voteSubject(shard),
       logMessage.encode({ votes: [], closings: [], takeover: { owner: 'another' } }),
     )
-    const { state } = await takeOver(options(redis))
+    const { state } = await takeOver(options(redis, later))
     assert.equal(state.lastAckedAtMs, aheadMs)
   })
 
