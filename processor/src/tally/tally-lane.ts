@@ -22,7 +22,7 @@ export interface TallyLaneOptions {
 /** Messages taken from the log at once, and votes applied by one script: together they bound its time. */
 const READ_BATCH_MAX = 64
 const STRETCH_VOTES_MAX = 4_000
-/** An idle lane looks this often whether the view is still where it left it. */
+/** A lane looks this often whether the view is still where it left it, and whether the log is still the same. */
 const LOOK_EVERY_MS = 1_000
 
 /**
@@ -58,8 +58,7 @@ const usableCheckpoint = async (
     )
   }
   logger.warn({ shard, found }, 'the view in Redis is missing or of another log; making it anew')
-  await view.clear(position)
-  return { generation: position.generation, sequence: 0, wholeAt: position.lastSequence }
+  return view.clear(() => logPosition(nats, shard))
 }
 
 /** Applies the log from a checkpoint on, until the signal, or until the view is found elsewhere. */
@@ -75,6 +74,12 @@ const follow = async (options: TallyLaneOptions, view: View, from: Checkpoint): 
       .then((found) => {
         const elsewhere = found?.generation !== from.generation || found.sequence !== before
         if (elsewhere && sequence === before) moved.abort()
+      })
+      .catch(() => undefined)
+    // A log that was made anew says nothing to a reader that waits for a sequence it does not have yet.
+    logPosition(nats, shard)
+      .then(({ generation }) => {
+        if (generation !== from.generation) moved.abort()
       })
       .catch(() => undefined)
   }, LOOK_EVERY_MS)

@@ -25,8 +25,11 @@ export interface View {
   /** Undefined: there is none, or one is being cleared. */
   checkpoint(): Promise<Checkpoint | undefined>
   apply(call: StretchCall): Promise<Applied>
-  /** Empties the view, so that the log can be applied from its beginning. */
-  clear(position: LogPosition): Promise<void>
+  /**
+   * Empties the view, so that the log can be applied from its beginning.
+   * @param position asked once nobody can show the old view any more: what was ever shown is before it.
+   */
+  clear(position: () => Promise<LogPosition>): Promise<Checkpoint>
 }
 
 const KEYS_AT_ONCE = 1_000
@@ -52,7 +55,7 @@ export const createView = (redis: Redis, shard: Shard): View => {
         tallies: new Map(events.map((event, index) => [event, parseTally(tallies[index] ?? [])])),
       }
     },
-    async clear({ generation, lastSequence }) {
+    async clear(position) {
       const token = randomUUID()
       // 1. Mark. From here on no stretch fits, whoever sends it. Dying here: the next one clears under its own
       //    token, and this one's deletions are refused from then on.
@@ -62,8 +65,10 @@ export const createView = (redis: Redis, shard: Shard): View => {
         const others = (found as string[]).filter((name) => name !== key)
         if (others.length > 0 && (await clearKeys([key, ...others], [token])) !== 1) throw new ClearingError()
       }
+      const { generation, lastSequence } = await position()
       // 3. Begin. The view holds nothing, and says that it is not whole before the log's present end.
       if ((await beginView([key], [token, generation, lastSequence])) !== 1) throw new ClearingError()
+      return { generation, sequence: 0, wholeAt: lastSequence }
     },
   }
 }

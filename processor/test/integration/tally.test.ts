@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
+import { logPosition } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
@@ -76,7 +77,7 @@ describe('the tally', () => {
 
   const begin = async (generation = 'g') => {
     const view = createView(redis, shard)
-    await view.clear({ generation, firstSequence: 1, lastSequence: 0 })
+    await view.clear(async () => ({ generation, firstSequence: 1, lastSequence: 0 }))
     return view
   }
   const options = (previous: number) => ({ shard, shards: 1, generation: 'g', previous, nowMs })
@@ -213,7 +214,7 @@ describe('the tally', () => {
     })
     afterEach(() => stop())
 
-    const startLane = () => {
+    const startLane = (on = redis) => {
       const abort = new AbortController()
       const publisher = createPartPublisher({
         publish: (_event, part) => void published.push(part),
@@ -221,7 +222,7 @@ describe('the tally', () => {
       })
       const done = runTallyLane({
         nats,
-        redis,
+        redis: on,
         shard,
         shards: 1,
         logger,
@@ -292,6 +293,44 @@ describe('the tally', () => {
       startLane()
       await until(async () => (await tallyNow()).entries === 1)
       assert.equal((await tallyNow()).totals[0], 1)
+    })
+
+    it('a log that is made anew under a lane that follows it gets a new view', async () => {
+      startLane()
+      await reached(await append([voteOf(1), voteOf(2)]))
+      await reached(await append([voteOf(3)]))
+      await nats.jsm.streams.delete(voteStream(shard))
+      await ensureVoteStreams(nats, { shards: 1, replicas: 1 })
+      for (const voter of [7, 8, 9]) await append([voteOf(voter)])
+      const { generation } = await logPosition(nats, shard)
+      await until(async () => (await redis.hget(checkpointKey(shard), 'generation')) === generation)
+      await until(async () => (await tallyNow()).entries === 3)
+      assert.equal((await tallyNow()).totals[0], 3)
+    })
+
+    it('a view that is made anew is shown only when it holds what was in the log when its making began', async () => {
+      let last = await append([voteOf(1)])
+      // An instance that stands still for a while between its look at the log and its clearing of the view.
+      let stood = false
+      const sluggish = new Proxy(redis, {
+        get(target, name) {
+          const value = Reflect.get(target, name)
+          if (name !== 'multi' || stood) return typeof value === 'function' ? value.bind(target) : value
+          return () => {
+            stood = true
+            const multi = target.multi()
+            const exec = multi.exec.bind(multi)
+            multi.exec = async () => {
+              for (const voter of [2, 3, 4]) last = await append([voteOf(voter)])
+              return exec()
+            }
+            return multi
+          }
+        },
+      })
+      startLane(sluggish)
+      await until(async () => stood && (await redis.hget(checkpointKey(shard), 'whole_at')) !== null)
+      assert.equal(await redis.hget(checkpointKey(shard), 'whole_at'), String(last))
     })
 
     it('Redis that dies and comes back gets what it missed', async () => {
