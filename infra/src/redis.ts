@@ -22,6 +22,8 @@ export const connectRedis = ({ url, name, logger, commandTimeoutMs = 2_000 }: Re
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
+    // A half-open connection answers nothing, and says nothing either: it is left after this.
+    socketTimeout: 2 * commandTimeoutMs,
     connectTimeout: 2_000,
     retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
   })
