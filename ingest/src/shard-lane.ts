@@ -98,7 +98,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     closingTimer = setInterval(() => {
       for (const [event, closesAtMs] of options.closings) {
         // One that fails is tried again by the next owner; an event closed already costs one look-up.
-        if (closesAtMs <= options.now()) close(event).catch(() => undefined)
+        if (closesAtMs <= options.now() && !state.closed.has(event)) close(event).catch(() => undefined)
       }
     }, CLOSINGS_EVERY_MS)
     // Should the learning fail, the lane is begun again.
