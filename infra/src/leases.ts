@@ -15,6 +15,9 @@ const TRUST_MS = LEASE_TTL_MS - 300
 const RETRY_MS = 100
 const RETRY_MAX_MS = 1_000
 
+/** A broker that is away is not waited for longer than this: what was not given back runs out. */
+const GIVE_BACK_MS = 500
+
 export interface Leases {
   held(): Shard[]
   /** Ends the work under each lease, then gives it back at once, so that another instance need not wait. */
@@ -111,6 +114,11 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     }
   }
 
+  const giveBack = async (key: string, options?: { previousSeq: number }): Promise<void> => {
+    const deleted = bucket.delete(key, options).catch(() => undefined)
+    await Promise.race([deleted, pause(GIVE_BACK_MS, undefined, { ref: false })])
+  }
+
   /** Ends the work, once; then gives the lease back, unless it is somebody else's by now. */
   const end = (shard: Shard, holding: Holding, why: 'lease given back' | 'lease lost'): Promise<void> => {
     const endWork = async (): Promise<void> => {
@@ -120,8 +128,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       holdings.delete(shard)
       await holding.renewal
       // When the process dies before this, the lease runs out by itself.
-      if (why === 'lease given back')
-        await bucket.delete(leaseKey(shard), { previousSeq: holding.revision }).catch(() => undefined)
+      if (why === 'lease given back') await giveBack(leaseKey(shard), { previousSeq: holding.revision })
       ending.delete(shard)
     }
     const ended = ending.get(shard) ?? endWork()
@@ -214,7 +221,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       await running
       await Promise.all(taking.values())
       // The presence goes first: the others' share then has room for the leases that follow.
-      await bucket.delete(`${memberPrefix}${instance}`).catch(() => undefined)
+      await giveBack(`${memberPrefix}${instance}`)
       await Promise.all([...holdings].map(([shard, holding]) => end(shard, holding, 'lease given back')))
       await Promise.all(ending.values())
       watcher.stop()

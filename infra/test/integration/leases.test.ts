@@ -130,6 +130,20 @@ describe('leases', () => {
     assert.ok(nats.connected())
   })
 
+  it('an instance stops within seconds though the broker is away', async () => {
+    const one = await hold('away', 'one', 2)
+    await until(() => one.working.size === 2)
+    await servers.kill('nats')
+    try {
+      const beganMs = performance.now()
+      await one.leases.stop()
+      assert.equal(one.working.size, 0)
+      assert.ok(performance.now() - beganMs < 3_000)
+    } finally {
+      await servers.start('nats')
+    }
+  })
+
   it('a renewal whose answer was lost does not cost the lease', async () => {
     const { bucket } = await open()
     let lost = 0
