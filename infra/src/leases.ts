@@ -17,6 +17,8 @@ const RETRY_MAX_MS = 1_000
 
 /** A broker that is away is not waited for longer than this: what was not given back runs out. */
 const GIVE_BACK_MS = 500
+/** Nor is work that waits for the broker. It is cut off with the process, as if that had died. */
+const STOP_MS = 3_000
 
 export interface Leases {
   held(): Shard[]
@@ -160,7 +162,10 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       // before it, and need not run out first.
       const revision = before && (await bucket.update(key, instance, before.revision).catch(() => undefined))
       if (before && !revision && seen.get(key) === before) seen.delete(key)
-      begin(shard, revision ?? (await bucket.create(key, instance)))
+      const taken = revision ?? (await bucket.create(key, instance))
+      // What comes after the stop has given up waiting for it runs out unused.
+      if (!stopping) begin(shard, taken)
+      else await giveBack(key, { previousSeq: taken })
     } catch {
       // Another instance was faster, or has it still.
     }
@@ -218,12 +223,15 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     async stop() {
       stopping = true
       wake.abort()
-      await running
-      await Promise.all(taking.values())
-      // The presence goes first: the others' share then has room for the leases that follow.
-      await giveBack(`${memberPrefix}${instance}`)
-      await Promise.all([...holdings].map(([shard, holding]) => end(shard, holding, 'lease given back')))
-      await Promise.all(ending.values())
+      const ended = async (): Promise<void> => {
+        await running
+        await Promise.all(taking.values())
+        // The presence goes first: the others' share then has room for the leases that follow.
+        await giveBack(`${memberPrefix}${instance}`)
+        await Promise.all([...holdings].map(([shard, holding]) => end(shard, holding, 'lease given back')))
+        await Promise.all(ending.values())
+      }
+      await Promise.race([ended(), pause(STOP_MS, undefined, { ref: false })])
       watcher.stop()
       await watching
     },

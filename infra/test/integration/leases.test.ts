@@ -144,6 +144,31 @@ describe('leases', () => {
     }
   })
 
+  it('an instance stops within seconds though its work and its takings wait for a broker that is away', async () => {
+    const { nats, bucket } = await open()
+    const leases = await holdLeases({
+      bucket,
+      role: 'stuck',
+      instance: 'one',
+      shards: 1,
+      logger,
+      work: async (_shard, signal) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+        await nats.jsm.streams.info('KV_leases').catch(() => undefined)
+      },
+    })
+    await until(() => leases.held().length === 1)
+    await servers.kill('nats')
+    try {
+      await pause(LEASE_TTL_MS)
+      const beganMs = performance.now()
+      await leases.stop()
+      assert.ok(performance.now() - beganMs < 4_000)
+    } finally {
+      await servers.start('nats')
+    }
+  })
+
   it('a renewal whose answer was lost does not cost the lease', async () => {
     const { bucket } = await open()
     let lost = 0
