@@ -48,10 +48,14 @@ describe('statement of the embedded server', () => {
       'DROP TABLE t',
       "SELECT FILE ('x')",
       "DESCRIBE url('x')",
+      "DESCRIBE oss('x')",
+      "SELECT arrayMap(file, ['x'])",
+      "SELECT * APPLY(`file`) FROM (SELECT 'x')",
+      "SELECT * FROM eval('SELECT 1')",
     ]) {
       assert.equal(refusedCode(sql, 'analyst'), 164, sql)
     }
-    assert.equal(refusedCode("SELECT file, 'file(1)' FROM votes", 'analyst'), undefined)
+    assert.equal(refusedCode("SELECT url, 'file(1)' FROM votes", 'analyst'), undefined)
   })
 
   it('writes every text as exactly one string literal', () => {
