@@ -61,9 +61,34 @@ async function bringUpToDate() {
     const fresh = !existsSync(join(root, 'scripts', 'dist'))
     if (fresh) say('Building …')
     await runChild('The build', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'])
+    await buildPage()
   } finally {
     releaseLock()
   }
+}
+
+/** The live page. Its marker is written last, so an interrupted build is done again. */
+async function buildPage() {
+  const page = join(root, 'gateway', 'web')
+  const built = join(page, 'dist', '.votestream-built')
+  const fingerprint = pageFingerprint(page)
+  if (readOrUndefined(built) === fingerprint) return
+  const vite = join(root, 'gateway/node_modules/vite/bin/vite.js')
+  await runChild('The build of the page', process.execPath, [vite, 'build', '--logLevel', 'warn', page])
+  writeFileSync(built, fingerprint)
+}
+
+/** What the built page follows from: its sources, and what is installed. */
+function pageFingerprint(page) {
+  const hash = createHash('sha256')
+  hash.update(readOrUndefined(marker) ?? '')
+  const names = readdirSync(page, { recursive: true, encoding: 'utf8' })
+  for (const name of names.sort()) {
+    if (/^(dist|dist-types)(\/|$)|\.tsbuildinfo$/.test(name)) continue
+    const path = join(page, name)
+    if (statSync(path).isFile()) hash.update(`${name}\n`).update(readFileSync(path)).update('\n')
+  }
+  return hash.digest('hex')
 }
 
 /** What an installation follows from: the lock file, every package.json, and the Node it was made for. */

@@ -10,6 +10,7 @@ import {
   fastify,
 } from 'fastify'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
+import { type PageOptions, pageRoutes } from './page.js'
 import { problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
@@ -19,13 +20,15 @@ export interface HttpServerOptions extends RestDeps {
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly handlerTimeoutMs?: number
+  /** Without it there is no page. */
+  readonly page?: PageOptions
 }
 
 const BODY_BYTES_MAX = 10 * 1024 * 1024
 
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
-  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, ...deps } = options
+  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, page, ...deps } = options
   const answer = (error: unknown, reply: FastifyReply): void => {
     const told = toVotestreamError(error)
     // While something is away every request is a 503: a line for each of them would only add to the trouble.
@@ -63,6 +66,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   })
   await addDocuments(app)
   await app.register(restRoutes(deps, handlerTimeoutMs))
+  if (page) await app.register(pageRoutes(page))
   await app.ready()
   return app
 }

@@ -17,6 +17,7 @@ import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
 import { createStore } from './store.js'
 import { createTokens } from './tokens.js'
+import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
 import { createVoting } from './voting.js'
 import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
@@ -71,7 +72,8 @@ await runService(logger, async (lifecycle) => {
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
   const voting = createVoting({ ids, store, catalog, intake, results })
-  const app = await createHttpServer({ accounts, events, voting, tokens, ids, logger, missing })
+  const page = { viewerTokens: createViewerTokens({ tokens }) }
+  const app = await createHttpServer({ accounts, events, voting, tokens, ids, logger, missing, page })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => app.close())
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })

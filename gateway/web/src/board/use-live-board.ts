@@ -1,0 +1,73 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { TIMELINE } from '../api/documents.js'
+import type { Failure } from '../model/failure-words.js'
+import { createLiveTimeline, type LiveTimeline } from '../model/live-timeline.js'
+import { createVoteRate, type VoteRate } from '../model/vote-rate.js'
+import { useServices } from '../services.js'
+import { followBoard } from './board-feed.js'
+
+/** Windows that the chart shows: the last six minutes. */
+export const WINDOWS_SHOWN = 36
+/** The history is read again now and then, which settles what fell between two windows. */
+const HISTORY_EVERY_MS = 60_000
+
+interface LiveBoard {
+  readonly rate: VoteRate
+  readonly timeline: LiveTimeline
+  /** When the total last rose while this page looked on. */
+  readonly lastVoteMs: number | undefined
+  readonly failure: Failure | undefined
+}
+
+/** Follows an event's board: into the cache, the rate and the timeline. */
+export const useLiveBoard = (eventId: string): LiveBoard => {
+  const { graph, now, viewerSocket } = useServices()
+  const measures = useRef<Pick<LiveBoard, 'rate' | 'timeline'>>(undefined)
+  measures.current ??= { rate: createVoteRate(), timeline: createLiveTimeline() }
+  const { rate, timeline } = measures.current
+  const [lastVoteMs, setLastVoteMs] = useState<number>()
+  const [failure, setFailure] = useState<Failure>()
+
+  useEffect(() => {
+    let total: number | undefined
+    return followBoard({
+      graph,
+      eventId,
+      onFailure: setFailure,
+      onBoard({ totalVotes }) {
+        rate.note(totalVotes, Date.now())
+        timeline.note(totalVotes, now())
+        if (total !== undefined && totalVotes > total) setLastVoteMs(Date.now())
+        total = totalVotes
+      },
+    })
+  }, [graph, eventId, now, rate, timeline])
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let left = false
+    const read = async () => {
+      clearTimeout(timer)
+      const answer = await graph.ask(TIMELINE, { id: eventId, last: WINDOWS_SHOWN })
+      if (left) return
+      if (answer.kind === 'data' && answer.data.event) {
+        const { leaderboard, timeline: history } = answer.data.event
+        const windows = history.map(({ start, votes }) => ({ startMs: Date.parse(start), votes }))
+        timeline.load(windows, leaderboard.totalVotes, now())
+      }
+      timer = setTimeout(() => void read(), HISTORY_EVERY_MS * (0.75 + Math.random() / 2))
+    }
+    void read()
+    const unwatch = viewerSocket.phase.watch((phase) => {
+      // What happened while nobody told us.
+      if (phase === 'live') void read()
+    })
+    return () => {
+      left = true
+      clearTimeout(timer)
+      unwatch()
+    }
+  }, [graph, eventId, now, timeline, viewerSocket])
+
+  return { rate, timeline, lastVoteMs, failure }
+}

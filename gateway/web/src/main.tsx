@@ -1,0 +1,17 @@
+import './styles/base.css'
+import './styles/shell.css'
+import './styles/board.css'
+import './styles/forms.css'
+import 'uplot/dist/uPlot.min.css'
+import { render } from 'preact'
+import { createServices, ServicesContext } from './services.js'
+import { App } from './shell/app.js'
+
+const root = document.getElementById('page')
+if (!root) throw new Error('the page has no place to be drawn')
+render(
+  <ServicesContext.Provider value={createServices()}>
+    <App />
+  </ServicesContext.Provider>,
+  root,
+)
