@@ -189,8 +189,11 @@ describe("the lane of a shard's owner", () => {
     const first = startLane('one')
     assert.deepEqual(await submitWhenOwned([voteOf(5000)]), ['accepted'])
     await first.stop()
-    const { generation } = await logPosition(nats, shard)
-    await redis.hset(checkpointKey(shard), { generation, sequence: 0, whole_at: 2 })
+    // Far enough by its sequence, but not whole yet: the voter is not in it.
+    const { generation, lastSequence } = await logPosition(nats, shard)
+    await redis.flushall()
+    const wholeAt = lastSequence + 1
+    await redis.hset(checkpointKey(shard), { generation, sequence: lastSequence, whole_at: wholeAt })
     startLane('two')
     assert.deepEqual(await submitWhenOwned([voteOf(5000, 1)]), ['duplicate'])
   })
