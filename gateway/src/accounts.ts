@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from '@votestream/infra/logging'
+import type { Nats } from '@votestream/infra/nats'
 import type { Buckets } from '@votestream/infra/streams'
 import { type AccountRecord, accountKey, type CredentialsRecord } from '@votestream/schema/account-record'
 import { VotestreamError } from '@votestream/schema/errors'
 import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
+import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
 import { type Caller, requireScope } from './caller.js'
 import type { Passwords } from './passwords.js'
 import type { Store } from './store.js'
@@ -23,13 +25,19 @@ export interface Accounts {
   /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE */
   register(caller: Caller, registration: Registration): Promise<VoterNumber>
   /** @throws VotestreamError WRONG_CREDENTIALS, OVERLOADED, STORE_UNAVAILABLE */
-  login(username: string, password: string): Promise<{ voter: VoterNumber; token: string }>
+  login(username: string, password: string): Promise<{ voter: VoterNumber; username: string; token: string }>
+  /**
+   * As it was registered; empty for an account that cannot log in.
+   * @throws VotestreamError UNAUTHENTICATED for a number that no account has, STORE_UNAVAILABLE
+   */
+  username(voter: VoterNumber): Promise<string>
   /** Makes the operator's account where its name is free; done twice, it is there once. */
   ensureAdmin(username: string, password: string): Promise<void>
 }
 
 interface AccountsOptions {
   readonly buckets: Pick<Buckets, 'accounts' | 'credentials'>
+  readonly nats: Pick<Nats, 'jsm'>
   readonly store: Store
   readonly passwords: Passwords
   readonly tokens: Tokens
@@ -39,6 +47,7 @@ interface AccountsOptions {
 
 export const createAccounts = ({
   buckets: { accounts, credentials },
+  nats,
   store,
   passwords,
   tokens,
@@ -89,7 +98,16 @@ export const createAccounts = ({
       const matches = await passwords.verify(found?.record.passwordHash, password)
       if (!matches || !account || !found) throw new VotestreamError('WRONG_CREDENTIALS')
       const voter = voterNumber(account.revision)
-      return { voter, token: tokens.issue({ voter, scopes: found.record.scopes }) }
+      const { username: registered, scopes } = found.record
+      return { voter, username: registered, token: tokens.issue({ voter, scopes }) }
+    },
+    async username(voter) {
+      const account = await store(() => accountOf(nats, voter))
+      if (!account) throw new VotestreamError('UNAUTHENTICATED')
+      const key = account.credentials
+      if (key === null) return ''
+      const found = await store(() => read<CredentialsRecord>(credentials, key))
+      return found?.record.username ?? ''
     },
     async ensureAdmin(username, password) {
       if (await isTaken(username)) return
@@ -103,6 +121,16 @@ export const createAccounts = ({
       }
     },
   }
+}
+
+/** By its number, which is the revision, and so the sequence in the bucket's stream, of its creation. */
+const accountOf = async (
+  { jsm }: Pick<Nats, 'jsm'>,
+  voter: VoterNumber,
+): Promise<AccountRecord | undefined> => {
+  const stored = await jsm.streams.getMessage(`KV_${ACCOUNTS_BUCKET}`, { seq: voter })
+  // Only this module and the making of voters in bulk write this bucket.
+  return stored && stored.data.length > 0 ? (stored.json() as AccountRecord) : undefined
 }
 
 const read = async <Value>(

@@ -43,6 +43,14 @@ export interface Events {
   close(caller: Caller, event: EventNumber): Promise<CatalogEvent>
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, STORE_UNAVAILABLE */
   read(caller: Caller, event: EventNumber): Promise<CatalogEvent>
+  /**
+   * Events by number, the highest first, so the newest. @param page.before leaves out this number and higher ones.
+   * @throws VotestreamError WRONG_SCOPE, STORE_UNAVAILABLE
+   */
+  list(
+    caller: Caller,
+    page: { readonly before: EventNumber | undefined; readonly count: number },
+  ): Promise<{ readonly events: readonly CatalogEvent[]; readonly more: boolean }>
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, RESULTS_UNAVAILABLE, STORE_UNAVAILABLE */
   leaderboard(caller: Caller, event: EventNumber): Promise<RankedBoard>
 }
@@ -51,7 +59,7 @@ interface EventsOptions {
   readonly bucket: KV
   readonly nats: Pick<Nats, 'connection'>
   readonly store: Store
-  readonly catalog: Pick<EventCatalog, 'get' | 'learn'>
+  readonly catalog: Pick<EventCatalog, 'get' | 'learn' | 'newest'>
   readonly project: (record: EventRecord) => CatalogEvent
   readonly results: Results
   readonly intake: VoteIntake
@@ -114,6 +122,15 @@ export const createEvents = (options: EventsOptions): Events => {
       return known
     },
     read,
+    async list(caller, { before, count }) {
+      requireScope(caller, 'results:read')
+      const numbers = catalog.newest(count + 1, before)
+      // What memory had to let go is read at once, in one round trip.
+      const known = await store(() =>
+        Promise.all(numbers.slice(0, count).map((number) => catalog.get(number))),
+      )
+      return { events: known.filter((event) => event !== undefined), more: numbers.length > count }
+    },
     async leaderboard(caller, event) {
       const known = await read(caller, event)
       const board = await results.board(event, known.record.contestants.length)

@@ -5,12 +5,12 @@ import { VotestreamError } from '@votestream/schema/errors'
 import {
   type FastifyError,
   type FastifyInstance,
+  type FastifyPluginAsync,
   type FastifyReply,
   type FastifyRequest,
   fastify,
 } from 'fastify'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
-import { type PageOptions, pageRoutes } from './page.js'
 import { problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
@@ -20,15 +20,15 @@ export interface HttpServerOptions extends RestDeps {
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly handlerTimeoutMs?: number
-  /** Without it there is no page. */
-  readonly page?: PageOptions
+  /** Whatever stands beside REST on this port; each in a context of its own. */
+  readonly plugins?: readonly FastifyPluginAsync[]
 }
 
 const BODY_BYTES_MAX = 10 * 1024 * 1024
 
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
-  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, page, ...deps } = options
+  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, plugins = [], ...deps } = options
   const answer = (error: unknown, reply: FastifyReply): void => {
     const told = toVotestreamError(error)
     // While something is away every request is a 503: a line for each of them would only add to the trouble.
@@ -66,7 +66,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   })
   await addDocuments(app)
   await app.register(restRoutes(deps, handlerTimeoutMs))
-  if (page) await app.register(pageRoutes(page))
+  for (const plugin of plugins) await app.register(plugin)
   await app.ready()
   return app
 }

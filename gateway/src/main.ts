@@ -11,7 +11,9 @@ import { createAccounts } from './accounts.js'
 import { readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
+import { graphqlRoutes } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
+import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
@@ -62,7 +64,7 @@ await runService(logger, async (lifecycle) => {
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
   const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
-  const accounts = createAccounts({ buckets, store, passwords: createPasswords(), tokens, logger })
+  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
@@ -72,8 +74,27 @@ await runService(logger, async (lifecycle) => {
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
   const voting = createVoting({ ids, store, catalog, intake, results })
-  const page = { viewerTokens: createViewerTokens({ tokens }) }
-  const app = await createHttpServer({ accounts, events, voting, tokens, ids, logger, missing, page })
+  const graphql = graphqlRoutes({
+    accounts,
+    events,
+    voting,
+    results,
+    tokens,
+    ids,
+    logger,
+    now: Date.now,
+    introspection: environment.NODE_ENV !== 'production',
+  })
+  const app = await createHttpServer({
+    accounts,
+    events,
+    voting,
+    tokens,
+    ids,
+    logger,
+    missing,
+    plugins: [graphql, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
+  })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => app.close())
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })

@@ -10,7 +10,13 @@ const notRunning = (): never => {
 export const emitOpenapi = async (): Promise<string> => {
   const app = await createHttpServer({
     accounts: { register: notRunning, login: notRunning },
-    events: { create: notRunning, close: notRunning, read: notRunning, leaderboard: notRunning },
+    events: {
+      create: notRunning,
+      close: notRunning,
+      read: notRunning,
+      list: notRunning,
+      leaderboard: notRunning,
+    },
     voting: { submit: notRunning, status: notRunning },
     tokens: { verify: notRunning },
     ids: createOpaqueIds('no identifier is made'),

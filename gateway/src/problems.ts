@@ -4,7 +4,7 @@ import { ERRORS, type ErrorCode, type FieldFault, VotestreamError } from '@votes
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Faults named in one answer at most. */
-const FAULTS_MAX = 50
+export const FAULTS_MAX = 50
 
 /** RFC 9457 problem details. */
 export interface Problem {

@@ -16,11 +16,11 @@ export interface Ballot extends Omit<Submission, 'voter' | 'event' | 'contestant
 
 export interface Voting {
   /**
-   * @returns the vote's identifier, once the vote is durable.
+   * @returns the vote's identifier and its event, once the vote is durable.
    * @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, CONTESTANT_NOT_FOUND, VOTING_NOT_OPEN, VOTING_CLOSED,
    * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE
    */
-  submit(caller: Caller, ballot: Ballot): Promise<string>
+  submit(caller: Caller, ballot: Ballot): Promise<{ voteId: string; event: CatalogEvent }>
   /** @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, RESULTS_UNAVAILABLE, STORE_UNAVAILABLE */
   status(
     caller: Caller,
@@ -51,7 +51,8 @@ export const createVoting = ({
   async submit(caller, ballot) {
     const voter = requireUser(caller, 'votes')
     const { event, contestant, ...rest } = ballot
-    const { record } = catalog.peek(event) ?? (await findEvent(catalog, store, event))
+    const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
+    const { record } = known
     if (contestant.event !== event || contestant.index >= record.contestants.length) {
       throw new VotestreamError('CONTESTANT_NOT_FOUND')
     }
@@ -63,7 +64,7 @@ export const createVoting = ({
     const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
     switch (outcome) {
       case 'accepted':
-        return ids.voteId(event, voter)
+        return { voteId: ids.voteId(event, voter), event: known }
       case 'duplicate':
         throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
       case 'closed':

@@ -4,6 +4,7 @@ import { decodeEvent, type EventRecord, encodeEvent, eventKey } from '@votestrea
 import type { EventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
 import { LRUCache } from 'lru-cache'
+import { createEventNumbers } from './event-numbers.js'
 import type { Logger } from './logging.js'
 
 /** The events, in memory, kept current by watching their bucket. */
@@ -12,6 +13,8 @@ export interface Catalog<Entry extends object> {
   get(event: EventNumber): Promise<Entry | undefined>
   /** From memory alone. */
   peek(event: EventNumber): Entry | undefined
+  /** Numbers of events, the highest first, below `before` if it is given. All of them are always in memory. */
+  newest(count: number, before?: EventNumber): EventNumber[]
   /** Makes a change known here at once, before the watch brings it. */
   learn(record: EventRecord, revision: number): void
   stop(): void
@@ -46,7 +49,10 @@ export const watchCatalog = async <Entry extends object>({
 }: CatalogOptions<Entry>): Promise<Catalog<Entry>> => {
   const memory = new LRUCache<EventNumber, Known<Entry>>({ maxSize: bytesMax })
 
+  const numbers = createEventNumbers()
+
   const keep = (record: EventRecord, revision: number, bytes: number): void => {
+    numbers.add(record.number)
     // A read that was under way while the watch brought something newer must not bring the older back.
     if ((memory.peek(record.number)?.revision ?? 0) >= revision) return
     memory.set(record.number, { revision, entry: project(record) }, { size: Math.max(1, bytes) })
@@ -98,6 +104,7 @@ export const watchCatalog = async <Entry extends object>({
       learnEntry(stored)
       return memory.peek(event)?.entry ?? project(decodeEvent(stored.value))
     },
+    newest: numbers.newest,
     peek: (event) => memory.get(event)?.entry,
     learn: (record, revision) => keep(record, revision, encodeEvent(record).length),
     stop() {

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { invalidField, VotestreamError } from '@votestream/schema/errors'
+import { requireIds, requireOwn } from '../identifiers.js'
 import { repeatedName } from '../text-fields.js'
-import { requireIds, requireOwn } from './identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
 

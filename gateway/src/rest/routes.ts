@@ -1,7 +1,7 @@
-import { VotestreamError } from '@votestream/schema/errors'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../accounts.js'
+import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Events } from '../events.js'
 import type { Tokens } from '../tokens.js'
@@ -47,7 +47,7 @@ export const restRoutes =
       // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {
         try {
-          request.caller = deps.tokens.verify(bearerToken(request))
+          request.caller = deps.tokens.verify(bearerToken(request.headers.authorization))
         } catch (error) {
           next(error as Error)
           return
@@ -60,11 +60,3 @@ export const restRoutes =
     void app.register(voteRoutes(deps))
     done()
   }
-
-const BEARER = /^bearer +([^\s,]+) *$/i
-
-const bearerToken = ({ headers: { authorization } }: FastifyRequest): string => {
-  const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1]
-  if (token === undefined) throw new VotestreamError('UNAUTHENTICATED')
-  return token
-}

@@ -1,8 +1,8 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { CHANNEL } from '@votestream/schema/votes'
 import { attemptOf, traceIdOf } from '../attempts.js'
+import { requireIds, requireOwn } from '../identifiers.js'
 import { parseDateTime } from '../text-fields.js'
-import { requireIds, requireOwn } from './identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
 
@@ -52,7 +52,7 @@ export const voteRoutes =
         })
         const attempt = attemptOf(headers['idempotency-key'])
         requireOwn(caller, userId)
-        const voteId = await voting.submit(caller, {
+        const { voteId } = await voting.submit(caller, {
           event: named.event_id,
           contestant: named.contestant_id,
           attempt,

@@ -12,6 +12,7 @@ import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
+import { graphqlRoutes } from '../../src/graphql/graphql.js'
 import { createHttpServer } from '../../src/http-server.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
@@ -62,7 +63,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
   const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600 })
-  const accounts = createAccounts({ buckets, store, passwords: createPasswords(), tokens, logger })
+  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
   const intake: VoteIntake = {
     submit(submission) {
       gateway.submissions.push(submission)
@@ -80,6 +81,17 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   }
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
+  const graphql = graphqlRoutes({
+    accounts,
+    events,
+    voting,
+    results,
+    tokens,
+    ids,
+    logger,
+    now,
+    introspection: true,
+  })
   const missing = () => (nats.connected() ? [] : ['NATS'])
   const app = await createHttpServer({
     accounts,
@@ -90,6 +102,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     logger,
     missing,
     handlerTimeoutMs: 10_000,
+    plugins: [graphql],
   })
   const gateway: TestGateway = {
     app,

@@ -11,7 +11,13 @@ const notExpected = (): never => {
 export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): Promise<FastifyInstance> =>
   createHttpServer({
     accounts: { register: notExpected, login: notExpected },
-    events: { create: notExpected, close: notExpected, read: notExpected, leaderboard: notExpected },
+    events: {
+      create: notExpected,
+      close: notExpected,
+      read: notExpected,
+      list: notExpected,
+      leaderboard: notExpected,
+    },
     voting: { submit: notExpected, status: notExpected },
     tokens: { verify: notExpected },
     ids: createOpaqueIds('a secret for tests'),

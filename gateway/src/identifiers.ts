@@ -1,5 +1,5 @@
 import { type FieldFault, VotestreamError } from '@votestream/schema/errors'
-import type { Caller } from '../caller.js'
+import type { Caller } from './caller.js'
 
 /**
  * Parses a request's identifiers, all of them before any is complained about.

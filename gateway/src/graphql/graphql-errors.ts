@@ -1,0 +1,72 @@
+import type { Logger } from '@votestream/infra/logging'
+import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { FAULTS_MAX } from '../problems.js'
+
+/** What the server's library calls failures that have a code in our catalogue. */
+const LIBRARY_CODES: Readonly<Record<string, ErrorCode>> = {
+  BAD_REQUEST: 'INVALID_REQUEST',
+  BAD_USER_INPUT: 'INVALID_FIELDS',
+}
+
+/** Failures of the document, in GraphQL's own words: only its author can do something about them. */
+const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+])
+
+/**
+ * An error as a client is told of it: the code and the sentence of the catalogue. What nobody foresaw is
+ * INTERNAL, and logged with its cause; so is everything else that is our fault.
+ */
+export const createErrorFormat =
+  (logger: Logger) =>
+  (error: unknown): GraphQLFormattedError => {
+    const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
+    const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
+    const code = error instanceof GraphQLError ? error.extensions.code : undefined
+    if (error instanceof GraphQLError && DOCUMENT_CODES.has(code)) {
+      return { message: error.message, ...place, extensions: { code } }
+    }
+    const told = toVotestreamError(error)
+    if (told.status >= 500) logger.error({ err: told, path }, 'an operation failed')
+    // What is wrong with the request as such, the library says best.
+    const message =
+      told.code === 'INVALID_REQUEST' && error instanceof GraphQLError ? error.message : told.message
+    return { message, ...place, extensions: extensionsOf(told) }
+  }
+
+const toVotestreamError = (error: unknown): VotestreamError => {
+  const original = error instanceof GraphQLError ? originalOf(error) : error
+  if (original instanceof VotestreamError) return original
+  const code = error instanceof GraphQLError ? error.extensions.code : undefined
+  const known = typeof code === 'string' ? LIBRARY_CODES[code] : undefined
+  if (known) {
+    const { fields } = (error as GraphQLError).extensions
+    // Only `variable-faults` puts them there.
+    return new VotestreamError(known, { fields: (fields as VotestreamError['fields'] | undefined) ?? [] })
+  }
+  return new VotestreamError('INTERNAL', { cause: original })
+}
+
+/** The error beneath however many layers of GraphQL errors. */
+const originalOf = (error: GraphQLError): Error => {
+  let original: Error = error
+  while (original instanceof GraphQLError && original.originalError) original = original.originalError
+  return original
+}
+
+const extensionsOf = ({
+  code,
+  fields,
+  voteId,
+  retryAfterSeconds,
+}: VotestreamError): Record<string, unknown> => ({
+  code,
+  ...(fields.length > 0 ? { fields: fields.slice(0, FAULTS_MAX) } : {}),
+  ...(voteId === undefined ? {} : { voteId }),
+  ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+})

@@ -1,0 +1,34 @@
+import type { Logger } from '@votestream/infra/logging'
+import type { FastifyInstance } from 'fastify'
+import type { Results } from '../results.js'
+import type { Tokens } from '../tokens.js'
+import { addApollo } from './apollo.js'
+import { type GraphqlContext, requireCaller } from './context.js'
+import { createErrorFormat } from './graphql-errors.js'
+import { createLoaders } from './loaders.js'
+import { createSchema, type SchemaDeps } from './schema.js'
+
+export interface GraphqlOptions extends SchemaDeps {
+  readonly results: Pick<Results, 'parts' | 'board'>
+  readonly tokens: Pick<Tokens, 'verify'>
+  readonly logger: Logger
+  /** Whether clients may ask for the schema. */
+  readonly introspection: boolean
+}
+
+/** GraphQL beside REST, as a plugin of the public port. */
+export const graphqlRoutes =
+  (options: GraphqlOptions) =>
+  async (app: FastifyInstance): Promise<void> => {
+    const { events, results, tokens, logger, introspection } = options
+    const schema = createSchema(options)
+    const formatError = createErrorFormat(logger)
+    const createContext = (operation: Omit<GraphqlContext, 'loaders'>): GraphqlContext => {
+      const context: GraphqlContext = {
+        ...operation,
+        loaders: createLoaders({ events, results }, () => requireCaller(context)),
+      }
+      return context
+    }
+    await addApollo(app, { schema, introspection, tokens, formatError, createContext, logger })
+  }

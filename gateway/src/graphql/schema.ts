@@ -1,0 +1,43 @@
+import 'reflect-metadata'
+import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
+import { GraphQLDateTime } from 'graphql-scalars'
+import { buildSchemaSync } from 'type-graphql'
+import { type AccountDeps, AccountResolver } from './account-resolver.js'
+import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
+import { type VoteDeps, VoteResolver } from './vote-resolver.js'
+
+export type SchemaDeps = AccountDeps & EventDeps & VoteDeps
+
+/** The schema with its resolvers, which call the same functions as REST. */
+export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
+  const resolvers = new Map<unknown, object>([
+    [AccountResolver, new AccountResolver(deps)],
+    [ContestantResolver, new ContestantResolver()],
+    [EventResolver, new EventResolver(deps)],
+    [VoteResolver, new VoteResolver(deps)],
+  ])
+  const schema = buildSchemaSync({
+    resolvers: [AccountResolver, ContestantResolver, EventResolver, VoteResolver],
+    container: { get: (resolver) => resolvers.get(resolver) },
+    scalarsMap: [{ type: Date, scalar: GraphQLDateTime }],
+    // Texts are checked by the rules of text-fields, as REST's are.
+    validate: false,
+    pubSub: NO_PUB_SUB,
+  })
+  describe(schema.getQueryType(), 'What can be read.')
+  describe(schema.getMutationType(), 'What can be done.')
+  describe(schema.getSubscriptionType(), 'What can be followed as it changes, over a WebSocket.')
+  return schema
+}
+
+/** The library has no place for the descriptions of these. */
+const describe = (type: GraphQLObjectType | null | undefined, description: string): void => {
+  if (type) type.description = description
+}
+
+const nobody = (): never => {
+  throw new Error('every subscription has a source of its own')
+}
+
+/** The library asks for one although nothing publishes through it. */
+const NO_PUB_SUB = { publish: nobody, subscribe: nobody }
