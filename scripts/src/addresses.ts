@@ -30,8 +30,10 @@ export function addressTable(table: AddressTable): string {
   const analyst =
     table.analystPassword === undefined ? '' : `   user analyst, password ${table.analystPassword}`
   const rows: [string, string][] = [
+    ['Live page', `${table.gatewayUrl}/`],
     ['REST', `${table.gatewayUrl}/v1`],
     ['API docs', `${table.gatewayUrl}/v1/docs`],
+    ['GraphQL', `${table.gatewayUrl}/graphql`],
     ['NATS', table.natsUrl],
     ['Redis', table.redisUrl],
     ['ClickHouse', `${table.clickHouseUrl}${analyst}`],

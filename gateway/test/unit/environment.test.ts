@@ -13,7 +13,7 @@ describe('the environment', () => {
   })
 
   it('names every fault at once', () => {
-    const faulty = { GATEWAY_PORT: 'x', TOKEN_TTL: 'soon', GATEWAY_WORKERS: '2', ADMIN_PASSWORD: 'short' }
+    const faulty = { GATEWAY_PORT: 'x', TOKEN_TTL: 'soon', GATEWAY_WORKERS: '0', ADMIN_PASSWORD: 'short' }
     assert.throws(
       () => readGatewayEnvironment(faulty),
       ({ message }: Error) =>
