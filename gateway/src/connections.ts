@@ -6,6 +6,7 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import { type ProblemAnswer, problemAnswer } from './problems.js'
 
@@ -50,7 +51,12 @@ export const refuseConnection = (error: Error & { code?: string }, socket: Socke
     socket.destroy()
     return
   }
-  const { status, headers, body } = lastAnswer(connectionErrorCode(error.code))
+  endConnection(connectionErrorCode(error.code), socket)
+}
+
+/** Answers with problem details on a connection that no request is read from any more, and closes it. */
+export const endConnection = (code: ErrorCode, socket: Duplex): void => {
+  const { status, headers, body } = lastAnswer(code)
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   socket.end(`${statusLine}${head.join('')}\r\n${body}`, () => socket.destroy())

@@ -18,7 +18,7 @@ export const emitGraphqlSchema = (): string =>
         list: notRunning,
         leaderboard: notRunning,
       },
-      voting: { submit: notRunning, status: notRunning },
+      voting: { submit: notRunning, find: notRunning, status: notRunning },
       ids: createOpaqueIds('no identifier is made'),
       now: notRunning,
     }),

@@ -13,6 +13,8 @@ import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { graphqlRoutes } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
+import { createLiveBoards } from './live/live-boards.js'
+import { createLiveVotes } from './live/live-votes.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
@@ -74,11 +76,16 @@ await runService(logger, async (lifecycle) => {
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
   const voting = createVoting({ ids, store, catalog, intake, results })
+  const liveBoards = createLiveBoards({ nats, results, shards, logger })
+  onStop('live boards', liveBoards.stop)
+  const liveVotes = createLiveVotes({ results })
   const graphql = graphqlRoutes({
     accounts,
     events,
     voting,
     results,
+    liveBoards,
+    liveVotes,
     tokens,
     ids,
     logger,

@@ -17,7 +17,7 @@ export const emitOpenapi = async (): Promise<string> => {
       list: notRunning,
       leaderboard: notRunning,
     },
-    voting: { submit: notRunning, status: notRunning },
+    voting: { submit: notRunning, find: notRunning, status: notRunning },
     tokens: { verify: notRunning },
     ids: createOpaqueIds('no identifier is made'),
     logger: createLogger('openapi', 'silent'),

@@ -14,6 +14,12 @@ export interface Ballot extends Omit<Submission, 'voter' | 'event' | 'contestant
   readonly contestant: { readonly event: EventNumber; readonly index: ContestantIndex }
 }
 
+/** What a vote's identifier stands for. */
+export interface VoteName {
+  readonly event: EventNumber
+  readonly voter: VoterNumber
+}
+
 export interface Voting {
   /**
    * @returns the vote's identifier and its event, once the vote is durable.
@@ -21,11 +27,13 @@ export interface Voting {
    * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE
    */
   submit(caller: Caller, ballot: Ballot): Promise<{ voteId: string; event: CatalogEvent }>
+  /**
+   * The event of one's own vote; what became of the vote is not asked.
+   * @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, STORE_UNAVAILABLE
+   */
+  find(caller: Caller, vote: VoteName): Promise<CatalogEvent>
   /** @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, RESULTS_UNAVAILABLE, STORE_UNAVAILABLE */
-  status(
-    caller: Caller,
-    vote: { event: EventNumber; voter: VoterNumber },
-  ): Promise<{ status: VoteStatus; event: CatalogEvent }>
+  status(caller: Caller, vote: VoteName): Promise<{ status: VoteStatus; event: CatalogEvent }>
 }
 
 interface VotingOptions {
@@ -47,35 +55,43 @@ export const createVoting = ({
   intake,
   results,
   now = Date.now,
-}: VotingOptions): Voting => ({
-  async submit(caller, ballot) {
-    const voter = requireUser(caller, 'votes')
-    const { event, contestant, ...rest } = ballot
-    const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
-    const { record } = known
-    if (contestant.event !== event || contestant.index >= record.contestants.length) {
-      throw new VotestreamError('CONTESTANT_NOT_FOUND')
-    }
-    const nowMs = now()
-    if (eventStatus(record, nowMs) === 'SCHEDULED') throw new VotestreamError('VOTING_NOT_OPEN')
-    if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
-      throw new VotestreamError('VOTING_CLOSED')
-    }
-    const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
-    switch (outcome) {
-      case 'accepted':
-        return { voteId: ids.voteId(event, voter), event: known }
-      case 'duplicate':
-        throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
-      case 'closed':
-        throw new VotestreamError('VOTING_CLOSED')
-    }
-  },
-  async status(caller, { event, voter }) {
+}: VotingOptions): Voting => {
+  const find = async (caller: Caller, { event, voter }: VoteName): Promise<CatalogEvent> => {
     // Whose vote it is stays between its voter and us: for anybody else there is no such vote.
     if (requireUser(caller, 'votes') !== voter) throw new VotestreamError('VOTE_NOT_FOUND')
     const known = await store(() => catalog.get(event))
     if (!known) throw new VotestreamError('VOTE_NOT_FOUND')
-    return { status: await results.voteStatus(event, voter), event: known }
-  },
-})
+    return known
+  }
+
+  return {
+    async submit(caller, ballot) {
+      const voter = requireUser(caller, 'votes')
+      const { event, contestant, ...rest } = ballot
+      const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
+      const { record } = known
+      if (contestant.event !== event || contestant.index >= record.contestants.length) {
+        throw new VotestreamError('CONTESTANT_NOT_FOUND')
+      }
+      const nowMs = now()
+      if (eventStatus(record, nowMs) === 'SCHEDULED') throw new VotestreamError('VOTING_NOT_OPEN')
+      if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
+        throw new VotestreamError('VOTING_CLOSED')
+      }
+      const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
+      switch (outcome) {
+        case 'accepted':
+          return { voteId: ids.voteId(event, voter), event: known }
+        case 'duplicate':
+          throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
+        case 'closed':
+          throw new VotestreamError('VOTING_CLOSED')
+      }
+    },
+    find,
+    async status(caller, vote) {
+      const event = await find(caller, vote)
+      return { status: await results.voteStatus(vote.event, vote.voter), event }
+    },
+  }
+}

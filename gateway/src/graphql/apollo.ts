@@ -15,7 +15,7 @@ import type { Caller } from '../caller.js'
 import { REQUEST_TIMEOUT_MS } from '../connections.js'
 import { toVotestreamError } from '../problems.js'
 import type { Tokens } from '../tokens.js'
-import type { GraphqlContext } from './context.js'
+import type { GraphqlContext, Incoming } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -26,7 +26,7 @@ export interface ApolloOptions {
   readonly introspection: boolean
   readonly tokens: Pick<Tokens, 'verify'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
-  readonly createContext: (operation: Omit<GraphqlContext, 'loaders'>) => GraphqlContext
+  readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly logger: Logger
 }
 
@@ -89,6 +89,12 @@ const requestChecks: ApolloServerPlugin<GraphqlContext> = {
     return {
       async didResolveSource({ source }) {
         if (source.length > DOCUMENT_LENGTH_MAX) throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
+      },
+      async didResolveOperation({ operation }) {
+        if (operation?.operation !== 'subscription') return
+        throw new GraphQLError('Subscriptions come over a WebSocket at the same path.', {
+          extensions: { code: 'BAD_REQUEST', http: { status: 400, headers: new HeaderMap() } },
+        })
       },
       /** Names the variables that are of a wrong type. */
       async didEncounterErrors({ errors, schema, operation, request }) {

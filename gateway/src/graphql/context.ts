@@ -1,20 +1,26 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import type { Caller } from '../caller.js'
 import type { Loaders } from './loaders.js'
+import type { SubscriptionSources } from './subscription-sources.js'
 
-/** What every resolver of one operation sees. */
-export interface GraphqlContext {
+/** How an operation came in. */
+export interface Incoming {
   /** Undefined where no token was sent. */
   readonly caller: Caller | undefined
-  /** As the client sent it: an HTTP header, or beside the operation on a socket. */
+  /** As the client sent it: an HTTP header, or among the operation's `extensions` on a socket. */
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+}
+
+/** What every resolver of one operation sees. */
+export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
+  readonly sources: SubscriptionSources
 }
 
 /** @throws VotestreamError UNAUTHENTICATED */
-export const requireCaller = ({ caller }: GraphqlContext): Caller => {
+export const requireCaller = ({ caller }: Pick<GraphqlContext, 'caller'>): Caller => {
   if (!caller) throw new VotestreamError('UNAUTHENTICATED')
   return caller
 }

@@ -3,18 +3,21 @@ import type { FastifyInstance } from 'fastify'
 import type { Results } from '../results.js'
 import type { Tokens } from '../tokens.js'
 import { addApollo } from './apollo.js'
-import { type GraphqlContext, requireCaller } from './context.js'
+import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createLoaders } from './loaders.js'
 import { createSchema, type SchemaDeps } from './schema.js'
+import { addSockets } from './sockets.js'
+import { createSubscriptionSources, type SourceDeps } from './subscription-sources.js'
 
-export interface GraphqlOptions extends SchemaDeps {
-  readonly results: Pick<Results, 'parts' | 'board'>
-  readonly tokens: Pick<Tokens, 'verify'>
-  readonly logger: Logger
-  /** Whether clients may ask for the schema. */
-  readonly introspection: boolean
-}
+export type GraphqlOptions = SchemaDeps &
+  SourceDeps & {
+    readonly results: Pick<Results, 'parts' | 'board'>
+    readonly tokens: Pick<Tokens, 'verify'>
+    readonly logger: Logger
+    /** Whether clients may ask for the schema. */
+    readonly introspection: boolean
+  }
 
 /** GraphQL beside REST, as a plugin of the public port. */
 export const graphqlRoutes =
@@ -23,12 +26,13 @@ export const graphqlRoutes =
     const { events, results, tokens, logger, introspection } = options
     const schema = createSchema(options)
     const formatError = createErrorFormat(logger)
-    const createContext = (operation: Omit<GraphqlContext, 'loaders'>): GraphqlContext => {
-      const context: GraphqlContext = {
-        ...operation,
-        loaders: createLoaders({ events, results }, () => requireCaller(context)),
-      }
-      return context
-    }
-    await addApollo(app, { schema, introspection, tokens, formatError, createContext, logger })
+    const sources = createSubscriptionSources(options)
+    const createContext = (incoming: Incoming): GraphqlContext => ({
+      ...incoming,
+      sources,
+      loaders: createLoaders({ events, results }, () => requireCaller(incoming)),
+    })
+    const serving = { schema, introspection, tokens, formatError, createContext, logger }
+    await addApollo(app, serving)
+    addSockets(app, serving)
   }

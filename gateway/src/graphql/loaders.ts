@@ -15,6 +15,8 @@ export interface Loaders {
   readonly events: DataLoader<EventNumber, CatalogEvent>
   /** @throws VotestreamError RESULTS_UNAVAILABLE */
   readonly boards: DataLoader<CatalogEvent, Board, EventNumber>
+  /** Forgets what was read: an operation that goes on reads again. */
+  forget(): void
 }
 
 export interface LoaderDeps {
@@ -25,16 +27,27 @@ export interface LoaderDeps {
 /** Events of one round trip at most: it bounds one answer of Redis. */
 const BATCH_MAX = 100
 
-export const createLoaders = ({ events, results }: LoaderDeps, requireCaller: () => Caller): Loaders => ({
-  events: new DataLoader(
+export const createLoaders = ({ events, results }: LoaderDeps, requireCaller: () => Caller): Loaders => {
+  const eventLoader = new DataLoader<EventNumber, CatalogEvent>(
     (numbers) => Promise.all(numbers.map((number) => events.read(requireCaller(), number).catch(asError))),
     { maxBatchSize: BATCH_MAX },
-  ),
-  boards: new DataLoader((known) => readBoards(results, known), {
-    maxBatchSize: BATCH_MAX,
-    cacheKeyFn: ({ record }) => record.number,
-  }),
-})
+  )
+  const boardLoader = new DataLoader<CatalogEvent, Board, EventNumber>(
+    (known) => readBoards(results, known),
+    {
+      maxBatchSize: BATCH_MAX,
+      cacheKeyFn: ({ record }) => record.number,
+    },
+  )
+  return {
+    events: eventLoader,
+    boards: boardLoader,
+    forget() {
+      eventLoader.clearAll()
+      boardLoader.clearAll()
+    },
+  }
+}
 
 const readBoards = async (
   results: LoaderDeps['results'],

@@ -4,9 +4,10 @@ import { GraphQLDateTime } from 'graphql-scalars'
 import { buildSchemaSync } from 'type-graphql'
 import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
+import { type LiveDeps, LiveResolver } from './live-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
-export type SchemaDeps = AccountDeps & EventDeps & VoteDeps
+export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & LiveDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
@@ -14,10 +15,11 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     [AccountResolver, new AccountResolver(deps)],
     [ContestantResolver, new ContestantResolver()],
     [EventResolver, new EventResolver(deps)],
+    [LiveResolver, new LiveResolver(deps)],
     [VoteResolver, new VoteResolver(deps)],
   ])
   const schema = buildSchemaSync({
-    resolvers: [AccountResolver, ContestantResolver, EventResolver, VoteResolver],
+    resolvers: [AccountResolver, ContestantResolver, EventResolver, LiveResolver, VoteResolver],
     container: { get: (resolver) => resolvers.get(resolver) },
     scalarsMap: [{ type: Date, scalar: GraphQLDateTime }],
     // Texts are checked by the rules of text-fields, as REST's are.

@@ -14,6 +14,8 @@ import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { graphqlRoutes } from '../../src/graphql/graphql.js'
 import { createHttpServer } from '../../src/http-server.js'
+import { createLiveBoards } from '../../src/live/live-boards.js'
+import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
@@ -37,6 +39,7 @@ export interface TestGateway {
   /** Called for every vote; by default it accepts. */
   decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>
   board: () => Promise<Board>
+  parts: Results['parts']
   voteStatus: () => Promise<VoteStatus>
   nowMs: () => number
   /** Messages in the buckets: a request that writes nothing leaves it as it is. */
@@ -75,7 +78,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     stop: async () => undefined,
   }
   const results: Results = {
-    parts: async () => new Map(),
+    parts: (events) => gateway.parts(events),
     board: () => gateway.board(),
     voteStatus: () => gateway.voteStatus(),
   }
@@ -86,6 +89,8 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     events,
     voting,
     results,
+    liveBoards: createLiveBoards({ nats, results, shards: 1, logger }),
+    liveVotes: createLiveVotes({ results }),
     tokens,
     ids,
     logger,
@@ -116,6 +121,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     submissions: [],
     closings: [],
     decide: async () => 'accepted',
+    parts: async () => new Map(),
     board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
     voteStatus: async () => 'processed',
     nowMs: Date.now,

@@ -18,7 +18,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
       list: notExpected,
       leaderboard: notExpected,
     },
-    voting: { submit: notExpected, status: notExpected },
+    voting: { submit: notExpected, find: notExpected, status: notExpected },
     tokens: { verify: notExpected },
     ids: createOpaqueIds('a secret for tests'),
     logger: createLogger('test', 'silent'),
