@@ -1,4 +1,4 @@
-// `npm run demo`: a crowd that registers and votes over REST while you watch.
+// `npm run demo`: a crowd that registers and votes, over REST and GraphQL in turn, while you watch.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -7,8 +7,8 @@ import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { addressesOf } from './addresses.js'
 import { drawBoard, type Standing } from './demo/board.js'
+import { type Client, createClient } from './demo/client.js'
 import { createEvent, type DemoEvent, type Ledger, runCrowd } from './demo/crowd.js'
-import { createRestClient, type RestClient } from './demo/rest-client.js'
 import { type Environment, readEnvironment } from './environment.js'
 import { readSecrets } from './secrets.js'
 
@@ -51,11 +51,7 @@ const applicationToken = async (environment: Environment): Promise<string> => {
   return tokens.issue({ scopes: ['accounts:register'] })
 }
 
-const readBoard = async (
-  client: RestClient,
-  event: DemoEvent,
-  token: string,
-): Promise<readonly Standing[]> => {
+const readBoard = async (client: Client, event: DemoEvent, token: string): Promise<readonly Standing[]> => {
   const path = `/v1/event/${event.event_id}/leaderboard`
   return (await client.call<{ contestants: Standing[] }>('GET', path, { token })).contestants
 }
@@ -73,10 +69,13 @@ const show = (board: string, first: boolean): void => {
 const run = async (): Promise<boolean> => {
   const { voters, seconds, url } = readOptions()
   const environment = readEnvironment(repositoryRoot())
-  const client = createRestClient(url ?? addressesOf(environment).gatewayUrl, PATIENCE_MS)
+  const baseUrl = url ?? addressesOf(environment).gatewayUrl
+  const client = createClient(baseUrl, PATIENCE_MS)
   const registrar = await applicationToken(environment)
   const { event, token } = await createEvent(client, registrar)
-  console.log(`${event.event_name} (${event.event_id}): ${voters} voters in ${seconds} s\n`)
+  console.log(
+    `${event.event_name}: ${voters} voters in ${seconds} s\nWatch: ${baseUrl}/event/${event.event_id}\n`,
+  )
 
   const ledger: Ledger = { acknowledged: 0, failures: [] }
   let voting = true

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { RequestError, type RestClient } from './rest-client.js'
+import { type Client, RequestError } from './client.js'
 
 export interface DemoEvent {
   readonly event_id: string
@@ -32,7 +32,7 @@ const LIKING = [5, 3, 8, 2, 6, 4]
 
 const password = 'demo password 1'
 
-const enroll = async (client: RestClient, applicationToken: string, name: string): Promise<User> => {
+const enroll = async (client: Client, applicationToken: string, name: string): Promise<User> => {
   const body = { username: name, password, email: `${name}@example.org`, date_of_birth: '1990-01-01' }
   await client
     .call('POST', '/v1/auth/register', { token: applicationToken, body })
@@ -45,7 +45,7 @@ const enroll = async (client: RestClient, applicationToken: string, name: string
 
 /** Somebody registers and makes an event with six contestants. */
 export const createEvent = async (
-  client: RestClient,
+  client: Client,
   applicationToken: string,
 ): Promise<{ event: DemoEvent; token: string }> => {
   const host = await enroll(client, applicationToken, `host-${randomUUID()}`)
@@ -65,7 +65,7 @@ export const createEvent = async (
 }
 
 interface CrowdOptions {
-  readonly client: RestClient
+  readonly client: Client
   readonly applicationToken: string
   readonly event: DemoEvent
   readonly voters: number
@@ -80,7 +80,7 @@ export const runCrowd = async (options: CrowdOptions): Promise<void> => {
     Array.from({ length: voters }, async (_, index) => {
       await pause((index / voters) * seconds * 1_000)
       try {
-        await castVote(options)
+        await castVote(options, index)
         ledger.acknowledged += 1
       } catch (error) {
         ledger.failures.push(String(error))
@@ -89,20 +89,31 @@ export const runCrowd = async (options: CrowdOptions): Promise<void> => {
   )
 }
 
-const castVote = async ({ client, applicationToken, event }: CrowdOptions): Promise<void> => {
-  const voter = await enroll(client, applicationToken, `voter-${randomUUID()}`)
-  await client.call('POST', '/v1/vote/submit', {
-    token: voter.token,
-    // The same key at every try: a vote that was taken although its answer was lost is answered again, not refused.
-    headers: { 'idempotency-key': randomUUID() },
-    body: {
-      user_id: voter.user_id,
-      event_id: event.event_id,
-      contestant_id: favourite(event).contestant_id,
-      client_timestamp: new Date().toISOString(),
-      meta: { device_id: 'demo', app_version: '1.0.0' },
-    },
-  })
+const SUBMIT_VOTE = /* GraphQL */ `
+  mutation SubmitVote($input: SubmitVoteInput!) {
+    submitVote(input: $input) {
+      id
+    }
+  }
+`
+
+/** Over REST and over GraphQL in turn: it is the same vote. */
+const castVote = async ({ client, applicationToken, event }: CrowdOptions, index: number): Promise<void> => {
+  const { token, user_id } = await enroll(client, applicationToken, `voter-${randomUUID()}`)
+  const { contestant_id } = favourite(event)
+  const { event_id } = event
+  const timestamp = new Date().toISOString()
+  // The same key at every try: a vote that was taken although its answer was lost is answered again, not refused.
+  const request = { token, headers: { 'idempotency-key': randomUUID() } }
+  if (index % 2 === 0) {
+    const meta = { device_id: 'demo', app_version: '1.0.0' }
+    const body = { user_id, event_id, contestant_id, client_timestamp: timestamp, meta }
+    await client.call('POST', '/v1/vote/submit', { ...request, body })
+  } else {
+    const meta = { deviceId: 'demo', appVersion: '1.0.0' }
+    const input = { eventId: event_id, contestantId: contestant_id, clientTimestamp: timestamp, meta }
+    await client.execute(SUBMIT_VOTE, { input }, request)
+  }
 }
 
 const favourite = ({ contestants }: DemoEvent): DemoEvent['contestants'][number] => {

@@ -9,8 +9,8 @@ import { createTokens } from '@votestream/gateway/tokens'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import { createClient } from '../../src/demo/client.js'
 import { createEvent, type DemoEvent, type Ledger, runCrowd } from '../../src/demo/crowd.js'
-import { createRestClient } from '../../src/demo/rest-client.js'
 import { type Environment, parseEnvironment, variablesForTests } from '../../src/environment.js'
 import { readProcessRecord } from '../../src/process-record.js'
 import { readSecrets, type Secrets } from '../../src/secrets.js'
@@ -74,7 +74,7 @@ describe('the whole system', () => {
 
   const tokens = () =>
     createTokens({ secret: secrets.jwtSecret, ids: createOpaqueIds(secrets.idSecret), ttlSeconds: 600 })
-  const client = () => createRestClient(base, 30_000)
+  const client = () => createClient(base, 30_000)
   const applicationToken = () => tokens().issue({ scopes: ['accounts:register'] })
 
   const makeVoters = async (count: number): Promise<User[]> => {
