@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
+import { pageRoutes } from '../../src/page.js'
 import { createInertServer } from './inert-server.js'
 
 describe('the page on the public port', () => {
@@ -18,7 +19,9 @@ describe('the page on the public port', () => {
     writeFileSync(join(folder, '.votestream-built'), 'a fingerprint')
     writeFileSync(join(folder, 'assets', 'index-abc.js'), 'plain')
     writeFileSync(join(folder, 'assets', 'index-abc.js.gz'), 'zipped')
-    app = await createInertServer({ page: { folder, viewerTokens: { issue: (address) => issue(address) } } })
+    app = await createInertServer({
+      plugins: [pageRoutes({ folder, viewerTokens: { issue: (address) => issue(address) } })],
+    })
   })
   after(async () => {
     await app.close()
@@ -84,7 +87,7 @@ describe('the page on the public port', () => {
 
   it('is simply not there when it was not built', async () => {
     const bare = await createInertServer({
-      page: { folder: join(folder, 'nowhere'), viewerTokens: { issue: () => 'a token' } },
+      plugins: [pageRoutes({ folder: join(folder, 'nowhere'), viewerTokens: { issue: () => 'a token' } })],
     })
     assert.equal((await bare.inject({ url: '/' })).statusCode, 404)
     assert.equal((await bare.inject({ url: '/healthz' })).statusCode, 200)
