@@ -14,7 +14,7 @@ export interface PageOptions {
 const BUILT_PAGE = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
 /** Paths that the page itself understands; every other path stays a 404. */
-const PAGE_PATHS = ['/', '/event/:id', '/new', '/sign-in']
+const PAGE_PATHS = ['/', '/event/:id', '/new']
 
 /** Scripts, styles and images from here only, connections to here only, in nobody's frame. */
 const PAGE_HEADERS = {

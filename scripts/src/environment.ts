@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import {
   EnvironmentError,
   portVariable,
@@ -75,4 +75,14 @@ export function inheritedVariables(): NodeJS.ProcessEnv {
 export function variablesForTests(): NodeJS.ProcessEnv {
   const ours = new Set(Object.keys(variables))
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)))
+}
+
+/** Where programs are looked for. */
+export function searchFolders(): string[] {
+  return (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+}
+
+/** Whether somebody who has no Chromium chose to leave out the tests that need one. */
+export function skipsBrowserTests(): boolean {
+  return process.env.VOTESTREAM_SKIP_BROWSER === '1'
 }

@@ -40,15 +40,15 @@ export const Board = ({ event, chosenId }: BoardProps) => {
             </span>
             <Avatar name={byId.get(id)?.name ?? '?'} imageUrl={byId.get(id)?.imageUrl ?? ''} />
             <span class="row-body">
-              <span class="row-words">
+              <span class="row-who">
                 <span class="row-name">{byId.get(id)?.name ?? 'Unknown contestant'}</span>
                 {chosenId === id && <span class="chip">Your vote</span>}
-                <span class="row-total figure" title={votesCount(totalVotes)}>
-                  {wholeNumber(totalVotes)}
-                  <span class="visually-hidden"> votes</span>
-                </span>
-                <span class="row-share figure">{leaderboard.totalVotes > 0 ? percentage(share) : '–'}</span>
               </span>
+              <span class="row-total figure" title={votesCount(totalVotes)}>
+                {wholeNumber(totalVotes)}
+                <span class="visually-hidden"> votes</span>
+              </span>
+              <span class="row-share figure">{leaderboard.totalVotes > 0 ? percentage(share) : '–'}</span>
               <span class="bar" aria-hidden="true">
                 <span
                   class="bar-fill"

@@ -24,8 +24,13 @@ export const Figures = ({ totalVotes, rate, lastVoteMs }: FiguresProps) => {
       </div>
       <div>
         <dt>Last vote</dt>
-        <dd class="figure">{lastVoteMs === undefined ? '–' : `${duration(nowMs - lastVoteMs)} ago`}</dd>
+        <dd class="figure">{lastVoteWords(lastVoteMs, nowMs)}</dd>
       </div>
     </dl>
   )
+}
+
+const lastVoteWords = (atMs: number | undefined, nowMs: number): string => {
+  if (atMs === undefined) return '–'
+  return nowMs - atMs < 1_500 ? 'now' : `${duration(nowMs - atMs)} ago`
 }

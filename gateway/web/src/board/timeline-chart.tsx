@@ -70,8 +70,15 @@ const chartOptions = (box: HTMLElement, words: HTMLElement | null): uPlot.Option
       y: { range: (_chart, _min, max) => [0, Math.max(5, max * 1.1)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, values: '{HH}:{mm}', space: 70, incrs: [60, 120, 300, 600] },
-      { ...axis, size: 44, incrs: WHOLE_STEPS, space: 36 },
+      {
+        ...axis,
+        size: 30,
+        grid: { show: false },
+        values: '{HH}:{mm}',
+        space: 70,
+        incrs: [60, 120, 300, 600],
+      },
+      { ...axis, size: 50, incrs: WHOLE_STEPS, space: 32 },
     ],
     series: [
       {},

@@ -25,20 +25,23 @@ export const EventPage = ({ id }: { readonly id: string }) => {
   }, [event?.name])
 
   if (!event) return <EventMissing sentence={failure?.sentence} mayPass={failure?.mayPass ?? true} />
+  const times = timesSentence(event, now())
   const chosenId = 'contestantId' in state ? state.contestantId : undefined
   return (
     <article class="event">
       <header class="event-head">
-        <a class="back" href="/">
-          ← All events
-        </a>
-        <h1>{event.name}</h1>
-        <p class="event-facts">
-          <StatusPill status={event.status} />
-          <span class="muted">{timesSentence(event, now())}</span>
-          <ConnectionBadge failure={live.failure} />
-          <CloseButton event={event} />
-        </p>
+        <div>
+          <a class="back" href="/">
+            ← All events
+          </a>
+          <h1>{event.name}</h1>
+          <div class="event-facts">
+            <StatusPill status={event.status} />
+            {times !== '' && <span class="muted">{times}</span>}
+            <ConnectionBadge failure={live.failure} />
+            <CloseButton event={event} />
+          </div>
+        </div>
         <Figures totalVotes={event.leaderboard.totalVotes} rate={live.rate} lastVoteMs={live.lastVoteMs} />
       </header>
       <div class="event-columns">
@@ -46,6 +49,11 @@ export const EventPage = ({ id }: { readonly id: string }) => {
           <Board event={event} chosenId={chosenId} />
           <TimelineChart timeline={live.timeline} />
         </div>
+        {event.status === 'OPEN' && (state.step === 'none' || state.step === 'refused') && (
+          <a class="button button-main vote-jump" href="#ballot">
+            Cast your vote
+          </a>
+        )}
         <Ballot event={event} desk={desk} state={state} />
       </div>
       <Announcer event={event} />

@@ -7,11 +7,11 @@ export const StatusPill = ({ status }: Pick<EventTimes, 'status'>) => (
   <span class={`pill pill-${status.toLowerCase()}`}>{WORDS[status]}</span>
 )
 
-/** When voting begins or ends, in words. */
+/** When voting begins or ends, in words; empty when no end is set. */
 export const timesSentence = ({ status, opensAt, closesAt }: EventTimes, nowMs: number): string => {
   const now = new Date(nowMs)
   const at = (text: string) => moment(new Date(text), now)
   if (status === 'SCHEDULED') return opensAt ? `Voting begins ${at(opensAt)}` : 'Voting begins soon'
   if (status === 'CLOSED') return closesAt ? `Voting ended ${at(closesAt)}` : 'Voting is over'
-  return closesAt ? `Voting ends ${at(closesAt)}` : 'Voting is open'
+  return closesAt ? `Voting ends ${at(closesAt)}` : ''
 }

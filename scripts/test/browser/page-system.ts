@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createTokens } from '@votestream/gateway/tokens'
+import { freePort } from '@votestream/infra/servers/free-port'
+import { repositoryRoot } from '@votestream/infra/servers/repository-root'
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import { createRestClient, type RestClient } from '../../src/demo/rest-client.js'
+import { parseEnvironment, variablesForTests } from '../../src/environment.js'
+import { readProcessRecord } from '../../src/process-record.js'
+import { readSecrets } from '../../src/secrets.js'
+import { startSystem } from '../../src/system.js'
+
+export interface Person {
+  readonly username: string
+  readonly password: string
+  readonly userId: string
+  readonly token: string
+}
+
+/** The whole of `npm start` on free ports, with what the page's tests need of it. */
+export interface PageSystem {
+  readonly base: string
+  readonly client: RestClient
+  readonly admin: Pick<Person, 'username' | 'password'>
+  readonly applicationToken: string
+  makePerson(): Promise<Person>
+  /** Ends the gateway as a crash would; the supervisor starts it again. */
+  killGateway(): void
+  stop(): Promise<void>
+}
+
+const PORTS = [
+  'GATEWAY',
+  'NATS',
+  'REDIS',
+  'CLICKHOUSE',
+  'GATEWAY_METRICS',
+  'INGEST_METRICS',
+  'PROCESSOR_METRICS',
+]
+
+export const startPageSystem = async (): Promise<PageSystem> => {
+  const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
+  const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
+  for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
+  const environment = parseEnvironment(given, folder)
+  const system = await startSystem({
+    root: repositoryRoot(),
+    environment,
+    signal: new AbortController().signal,
+    variables: variablesForTests(),
+    say: () => undefined,
+  })
+  const secrets = await readSecrets(folder)
+  if (!secrets) throw new Error('the system made no secrets')
+  const ids = createOpaqueIds(secrets.idSecret)
+  const tokens = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: 3_600 })
+  const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
+  const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
+  const client = createRestClient(base, 30_000)
+  return {
+    base,
+    client,
+    admin: { username: secrets.adminUsername, password: secrets.adminPassword },
+    applicationToken,
+    async makePerson() {
+      const username = `p-${randomUUID().slice(0, 8)}`
+      const password = randomUUID()
+      const email = `${username}@example.org`
+      await client.call('POST', '/v1/auth/register', {
+        token: applicationToken,
+        body: { username, password, email, date_of_birth: '1990-04-01' },
+      })
+      const login = await client.call<{ user_id: string; token: string }>('POST', '/v1/auth/login', {
+        token: '',
+        body: { username, password },
+      })
+      return { username, password, userId: login.user_id, token: login.token }
+    },
+    killGateway() {
+      const child = readProcessRecord(folder)?.children.find(({ name }) => name === 'gateway')
+      if (!child) throw new Error('there is no gateway to kill')
+      process.kill(child.pid, 'SIGKILL')
+    },
+    async stop() {
+      await system.stop()
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
