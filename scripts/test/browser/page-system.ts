@@ -6,7 +6,7 @@ import { createTokens } from '@votestream/gateway/tokens'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { createRestClient, type RestClient } from '../../src/demo/rest-client.js'
+import { type Client, createClient } from '../../src/demo/client.js'
 import { parseEnvironment, variablesForTests } from '../../src/environment.js'
 import { readProcessRecord } from '../../src/process-record.js'
 import { readSecrets } from '../../src/secrets.js'
@@ -22,7 +22,7 @@ export interface Person {
 /** The whole of `npm start` on free ports, with what the page's tests need of it. */
 export interface PageSystem {
   readonly base: string
-  readonly client: RestClient
+  readonly client: Client
   readonly admin: Pick<Person, 'username' | 'password'>
   readonly applicationToken: string
   makePerson(): Promise<Person>
@@ -59,7 +59,7 @@ export const startPageSystem = async (): Promise<PageSystem> => {
   const tokens = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: 3_600 })
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
-  const client = createRestClient(base, 30_000)
+  const client = createClient(base, 30_000)
   return {
     base,
     client,
