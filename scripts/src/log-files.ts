@@ -9,6 +9,7 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs'
+import { readLine } from '@votestream/infra/servers/log-words'
 
 /** At start a log of the last run that is larger than this makes room, and one old file is kept. */
 const startBytesMax = 8 * 1024 * 1024
@@ -58,18 +59,8 @@ export function watchLogs(
 /** What a line says when it is about an error: a service's JSON line, or a line of NATS. */
 export function importantText(line: string): string | undefined {
   if (/\[(ERR|FTL)\]/.test(line)) return line.replace(/^\[\d+\] [\d/]+ [\d:.]+ /, '')
-  if (!line.startsWith('{')) return undefined
-  try {
-    const record: unknown = JSON.parse(line)
-    if (typeof record !== 'object' || record === null || !('level' in record) || !('msg' in record)) {
-      return undefined
-    }
-    const { level, msg } = record
-    const isError = typeof level === 'number' ? level >= 50 : level === 'error' || level === 'fatal'
-    return isError && typeof msg === 'string' ? msg : undefined
-  } catch {
-    return undefined
-  }
+  const { words, isError } = readLine(line)
+  return isError ? words : undefined
 }
 
 /** Whole lines from an offset on; a very long backlog is skipped to its end. */

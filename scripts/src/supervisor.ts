@@ -187,11 +187,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const child = newChild(spec)
       children.push(child)
       try {
-        const exit = await (await launch(child)).exited
+        const task = await launch(child)
+        const exit = await task.exited
         if (stopping.signal.aborted) throw new SupervisorStoppedError()
         forget(child)
         if (exit.code !== 0) {
-          throw new Error(`${spec.name} failed (${describeExit(exit)}).\n${await logTail(spec.logFile)}`)
+          const words = await logTail(spec.logFile, task.logStart)
+          throw new Error(`${spec.name} failed (${describeExit(exit)}).\n${words}`)
         }
       } finally {
         child.process?.kill('SIGKILL')

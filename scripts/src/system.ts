@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clickHouseServerSpec } from '@votestream/infra/servers/clickhouse-server'
 import { findServer } from '@votestream/infra/servers/find-server'
@@ -46,7 +46,7 @@ const logLookIntervalMs = 1_000
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   const { environment, say } = options
   const dataDir = environment.DATA_DIR
-  mkdirSync(join(dataDir, 'logs'), { recursive: true })
+  makeFolder(dataDir)
   await clearTheWay(environment, say)
 
   const logs = new Map<string, string>()
@@ -86,6 +86,17 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
       watch.stop()
       await stop()
     },
+  }
+}
+
+function makeFolder(dataDir: string): void {
+  try {
+    mkdirSync(join(dataDir, 'logs'), { recursive: true })
+    accessSync(dataDir, constants.W_OK)
+  } catch (cause) {
+    throw new Error(`The folder ${dataDir} cannot be made or written: set DATA_DIR to another one.`, {
+      cause,
+    })
   }
 }
 
@@ -229,7 +240,7 @@ function logged(context: StartContext, spec: ServerSpec): ServerSpec {
 
 /** Why a child died mostly stands at the end of its log. */
 async function sayLastWords(name: string, logFile: string, say: (line: string) => void): Promise<void> {
-  const lines = (await logTail(logFile, lastWordsBytesMax)).split('\n').slice(-lastWordsLinesMax)
+  const lines = (await logTail(logFile, 0, lastWordsBytesMax)).split('\n').slice(-lastWordsLinesMax)
   for (const line of lines) say(`  ${name}: ${line}`)
 }
 
@@ -247,6 +258,7 @@ function describeEvent(event: SupervisorEvent): string {
     case 'restarted':
       return `${event.name} is ready again (pid ${event.pid})`
     case 'stopped':
-      return `  ${event.name} stopped (${describeExit(event.exit)})`
+      // An exit code says nothing here: nats-server ends with 1 when it is told to.
+      return `  ${event.name} ${event.exit.signal === 'SIGKILL' ? 'had to be killed' : 'stopped'}`
   }
 }

@@ -149,7 +149,10 @@ async function readUnpacked(name: ServerName, home: string): Promise<ServerBinar
   const path = binaryFolders.map((folder) => join(home, folder, name)).find((file) => existsSync(file))
   if (version === undefined || path === undefined) return undefined
   const libraries = join(home, 'libraries')
-  return { path, version, libraryFolder: existsSync(libraries) ? libraries : undefined, source: 'unpacked' }
+  const libraryFolder = existsSync(libraries) ? libraries : undefined
+  // A binary that was damaged since is fetched anew instead of being started.
+  const runs = await versionOf(path, libraryFolder).catch(() => undefined)
+  return runs && { path, version, libraryFolder, source: 'unpacked' }
 }
 
 const binaryFolders = ['usr/sbin', 'usr/bin', 'sbin', 'bin']
@@ -219,8 +222,11 @@ async function fetchServer(
 
   const place = join(folder, `${requirement.name}-${formatVersion(version)}`)
   await rename(home, place).catch(async (error: NodeJS.ErrnoException) => {
-    // Somebody else fetched the same version meanwhile; theirs is as good.
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    // Somebody else fetched the same version meanwhile; theirs is as good, unless it is what was found damaged.
+    if ((await readUnpacked(requirement.name, place)) !== undefined) return
+    await rm(place, { recursive: true, force: true })
+    await rename(home, place)
   })
   const binary = await readUnpacked(requirement.name, place)
   if (binary === undefined)

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inWords } from './log-words.js'
 
 export interface ServerExit {
   readonly code: number | null
@@ -30,6 +31,8 @@ export interface ServerSpec {
 export interface ServerProcess {
   readonly name: string
   readonly pid: number
+  /** Where its own lines begin in the log file: what stands before them is of earlier lives. */
+  readonly logStart: number
   /** Settles when the process is gone; never rejects. */
   readonly exited: Promise<ServerExit>
   /** SIGTERM, then SIGKILL at the deadline; settles when it is gone, at once when it already is. */
@@ -41,6 +44,7 @@ export interface ServerProcess {
 export async function spawnServer(spec: ServerSpec): Promise<ServerProcess> {
   mkdirSync(dirname(spec.logFile), { recursive: true })
   const log = openSync(spec.logFile, 'a')
+  const logStart = fstatSync(log).size
   let child: ChildProcess
   try {
     child = spawn(spec.command, [...spec.args], {
@@ -63,6 +67,7 @@ export async function spawnServer(spec: ServerSpec): Promise<ServerProcess> {
   return {
     name: spec.name,
     pid,
+    logStart,
     exited,
     kill: (signal) => signalServer(child, signal, spec.detached ?? false),
     async stop(timeoutMs = spec.stopTimeoutMs) {
@@ -116,12 +121,13 @@ export async function untilReady(server: ServerProcess, spec: ServerSpec): Promi
       server.kill('SIGKILL')
       await server.exited
       throw new Error(
-        `${spec.name} was not ready within ${spec.readyTimeoutMs} ms.\n${await logTail(spec.logFile)}`,
+        `${spec.name} was not ready within ${spec.readyTimeoutMs} ms.\n${await logTail(spec.logFile, server.logStart)}`,
       )
     }
     await Promise.race([sleep(25), server.exited])
   }
-  throw new Error(`${spec.name} ended (${describeExit(exit)}).\n${await logTail(spec.logFile)}`)
+  const words = await logTail(spec.logFile, server.logStart)
+  throw new Error(`${spec.name} ended (${describeExit(exit)}).\n${words}`)
 }
 
 /** Starts a server and waits until it works; nothing of it is left when that fails. */
@@ -138,15 +144,16 @@ export function describeExit(exit: ServerExit | undefined): string {
 
 const tailBytesMax = 2_000
 
-/** The last lines of a log, for a person who has to see why. */
-export async function logTail(logFile: string, bytesMax = tailBytesMax): Promise<string> {
+/** The last lines of a log, from `start` on, for a person who has to see why. */
+export async function logTail(logFile: string, start = 0, bytesMax = tailBytesMax): Promise<string> {
   try {
     const file = await open(logFile, 'r')
     try {
       const { size } = await file.stat()
-      const length = Math.min(size, bytesMax)
+      // A log that was cut meanwhile is shorter than it was.
+      const length = Math.min(start > size ? size : size - start, bytesMax)
       const { buffer } = await file.read({ buffer: Buffer.alloc(length), position: size - length })
-      return buffer.toString('utf8').trimEnd()
+      return inWords(buffer.toString('utf8').trimEnd())
     } finally {
       await file.close()
     }

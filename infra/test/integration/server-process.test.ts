@@ -55,6 +55,20 @@ describe("a server's process", () => {
     await assert.rejects(startServer(dying), /sleeper ended \(exit code 7\)\.\nthe disk is full/)
   })
 
+  it('is told with the words of this life alone, and of a service with what its error says', async () => {
+    const info = '{"level":30,"msg":"lease taken"}'
+    const fatal = '{"level":60,"err":{"message":"SHARDS is 4"},"msg":"could not start"}'
+    const dying = (lines: string) =>
+      startServer(
+        spec({ command: 'sh', args: ['-c', `echo '${lines}'; exit 1`], isReady: async () => false }),
+      )
+    await assert.rejects(dying('an earlier life'), /earlier/)
+    await assert.rejects(dying(`${info}\n${fatal}`), {
+      message: 'sleeper ended (exit code 1).\ncould not start: SHARDS is 4',
+    })
+    await assert.rejects(dying(info), { message: 'sleeper ended (exit code 1).\nlease taken' })
+  })
+
   it('that cannot be run at all is told by name', async () => {
     await assert.rejects(
       startServer(spec({ command: join(folder, 'missing') })),

@@ -100,6 +100,17 @@ describe('a start of the whole system', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
+  it('a data folder that cannot be made is told in one sentence', async () => {
+    const file = join(environment.DATA_DIR, '..', 'a file')
+    writeFileSync(file, '')
+    environment = { ...environment, DATA_DIR: join(file, 'data') }
+    await assert.rejects(
+      start(),
+      /^Error: The folder .* cannot be made or written: set DATA_DIR to another one\.$/,
+    )
+    rmSync(file)
+  })
+
   it('a second start on the same data is refused while the first one runs', async () => {
     const system = await start()
     const other = { ...environment }

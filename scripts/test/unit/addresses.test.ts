@@ -36,6 +36,7 @@ describe('a line of a log', () => {
   it('is shown when it is about an error', () => {
     assert.equal(importantText('{"level":50,"msg":"the disk is full"}'), 'the disk is full')
     assert.equal(importantText('{"level":"error","msg":"away"}'), 'away')
+    assert.equal(importantText('{"level":50,"msg":"away","err":{"message":"refused"}}'), 'away: refused')
     assert.equal(importantText('[12] 2026/01/01 10:00:00.1 [ERR] no space'), '[ERR] no space')
   })
 
