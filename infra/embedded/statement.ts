@@ -14,6 +14,13 @@ export type Statement =
   | { kind: 'refused'; exception: QueryException }
 
 const reads = new Set(['SELECT', 'WITH', 'FROM', '('])
+const verbs = new Set(
+  (
+    'SELECT WITH FROM ( SHOW DESCRIBE DESC EXPLAIN EXISTS INSERT CREATE ALTER DROP TRUNCATE RENAME EXCHANGE DELETE ' +
+    'UPDATE OPTIMIZE SET USE SYSTEM KILL ATTACH DETACH UNDROP GRANT REVOKE CHECK BACKUP RESTORE MOVE REPLACE ' +
+    'EXECUTE BEGIN COMMIT ROLLBACK WATCH PARALLEL COPY'
+  ).split(' '),
+)
 const analystVerbs = new Set([...reads, 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS'])
 
 // The engine runs with this process's rights and does not confine file names: `file()` as a scalar function and
@@ -100,6 +107,12 @@ function wholeStatement(
   const first = tokens[0]
   if (first === undefined)
     return refuse('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): empty query')
+  // The engine would say so as well, but an analyst's word goes there only when it is known to read.
+  if (role === 'analyst' && !verbs.has(first.text)) {
+    const word = sql.slice(first.start, first.end)
+    const position = first.start + 1
+    return refuse('SYNTAX_ERROR', `Syntax error: failed at position ${position} (${word}): ${word}`)
+  }
   const fault = forbiddenPart(tokens, role)
   if (fault !== undefined) return { kind: 'refused', exception: fault }
   const verb = first.text

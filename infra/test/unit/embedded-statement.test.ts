@@ -55,6 +55,7 @@ describe('statement of the embedded server', () => {
     ]) {
       assert.equal(refusedCode(sql, 'analyst'), 164, sql)
     }
+    assert.equal(refusedCode('SELEC 1', 'analyst'), 62)
     assert.equal(refusedCode("SELECT url, 'file(1)' FROM votes", 'analyst'), undefined)
   })
 
