@@ -39,10 +39,11 @@ describe('a server that needs no fetching', () => {
     assert.deepEqual([found.source, found.version, found.libraryFolder], ['path', [2, 10, 23], undefined])
   })
 
-  it('is the newest one that was unpacked before, with the libraries it came with', async () => {
+  it('is the newest one that was unpacked before and runs, with the libraries it came with', async () => {
     program('old', '2.9.10')
     program('servers/nats-server-2.10.25/usr/sbin', '2.10.25')
     const newest = program('servers/nats-server-2.11.0/usr/sbin', '2.11.0')
+    writeFileSync(program('servers/nats-server-2.12.0/usr/sbin', '2.12.0'), 'damaged')
     mkdirSync(join(folder, 'servers/nats-server-2.11.0/libraries'))
     mkdirSync(join(folder, 'servers/.fetching-half/usr/sbin'), { recursive: true })
     const found = await find(['old', 'nowhere'])
