@@ -13,9 +13,11 @@ export interface TextField {
 
 /** Lone surrogates have no UTF-8 form: two different ones would be stored as the same text. */
 const ILL_FORMED = /\p{Cs}/u
-const CONTROL = /[\p{Cc}\p{Cs}]/u
+const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
 /** Also what cannot be seen, what is not assigned, and separators of lines: names must not look alike. */
-const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/u
+const INVISIBLE = /[\p{C}\p{DI}\p{Zl}\p{Zp}]/u
+/** Something to see: neither blank nor a mere joiner, filler or mark of direction. */
+const VISIBLE = /[^\s\p{C}\p{DI}\u2800]/u
 const EMAIL =
   /^(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/i
 const WEB_ADDRESS = /^https?:\/\/[^\s\p{C}]+$/iu
@@ -23,7 +25,7 @@ const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 const DATE_TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i
 
 const wellFormed = (text: string): boolean => !ILL_FORMED.test(text)
-const blank = (text: string): boolean => text.trim() === ''
+const blank = (text: string): boolean => !VISIBLE.test(text)
 const name: TextField = {
   minLength: 1,
   maxLength: 200,

@@ -80,7 +80,7 @@ const messageOf = ({ keyword, params, message = 'is invalid' }: ErrorObject): st
     case 'maxLength':
       return lengthFault(params.limit, 'most')
     case 'minItems':
-      return `must have at least ${params.limit} items`
+      return params.limit === 1 ? 'must not be empty' : `must have at least ${params.limit} items`
     case 'maxItems':
       return `must have at most ${params.limit} items`
     case 'format':

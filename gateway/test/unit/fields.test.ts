@@ -22,6 +22,18 @@ describe('text fields', () => {
     }
   })
 
+  it('take no name of which nothing can be seen, and no username with a part that cannot', () => {
+    for (const text of ['\u200b\u2060', '\u3164', ' \u2800 ', '\u202e', '\ufe0f']) {
+      assert.equal(textFault('event-name', text), 'must not be blank or hold control characters', text)
+    }
+    assert.equal(textFault('event-name', 'two\u2028lines'), 'must not be blank or hold control characters')
+    for (const name of ['👩‍👩‍👧', '❤️', 'שלום', '한글'])
+      assert.equal(textFault('contestant-name', name), undefined)
+    for (const name of ['maria\u3164', 'ma\u034fria', 'ma\u00adria', 'maria\ufe0f']) {
+      assert.match(String(textFault('username', name)), /invisible/, name)
+    }
+  })
+
   it('read every moment that Date writes, whatever its offset', () => {
     const moments = fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) - 1 })
     const offsets = fc.integer({ min: -14 * 60, max: 14 * 60 })
