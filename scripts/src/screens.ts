@@ -28,8 +28,9 @@ const CONTESTANTS = [
 ] as const
 const LIKING = [16, 19, 17, 11, 5, 8]
 
+const DAY_MS = 24 * 60 * 60 * 1_000
 const VOTES_PER_SECOND = 60
-const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 1000 } }
+const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 1050 } }
 const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   deviceScaleFactor: 2,
@@ -54,12 +55,13 @@ try {
 }
 
 async function takePictures(system: TemporarySystem, chromium: Browser): Promise<void> {
-  const host = await system.makePerson()
+  const host = await system.makePerson('host')
   const closed = await makeEvent(system, host, 'Semi-final, first night')
   await crowd(system, closed, 400, 4)
   await system.client.call('POST', `/v1/event/${closed.event_id}/close`, { token: host.token })
-  const open = await makeEvent(system, host, 'The Grand Final')
-  const voter = await system.makePerson()
+  await makeScheduled(system, host)
+  const open = await makeEvent(system, host, 'Summer Song Night')
+  const voter = await system.makePerson('ana')
   process.stderr.write(`A crowd votes for ${seconds} s …\n`)
   const voting = crowd(system, open, seconds * VOTES_PER_SECOND, seconds)
   // Looked at from the beginning, so that the timeline is whole.
@@ -119,6 +121,18 @@ function makeEvent({ client }: TemporarySystem, host: Person, name: string): Pro
   })
 }
 
+async function makeScheduled({ client }: TemporarySystem, host: Person): Promise<void> {
+  const opensAt = new Date(Date.now() + DAY_MS).toISOString()
+  const contestants = CONTESTANTS.slice(0, 4).map(([name, description], index) => ({
+    name,
+    description,
+    imageUrl: `https://images.example.com/contestants/${index + 1}.jpg`,
+  }))
+  const document = 'mutation Make($input: CreateEventInput!) { createEvent(input: $input) { id } }'
+  const input = { name: 'Semi-final, second night', opensAt, contestants }
+  await client.execute(document, { input }, { token: host.token })
+}
+
 /** Votes that come in waves, for contestants whose luck changes. */
 async function crowd(
   system: TemporarySystem,
@@ -131,7 +145,7 @@ async function crowd(
   await Promise.all(
     voters.map(async (voter, index) => {
       const part = index / votes
-      const wave = part + 0.06 * Math.sin(part * 14)
+      const wave = part + 0.035 * Math.sin(part * 20)
       await pause(Math.max(0, wave * lasting * 1_000 - (Date.now() - beganMs)))
       await system.client.call('POST', '/v1/vote/submit', {
         token: voter.token,

@@ -8,7 +8,7 @@ import { createTokens } from '@votestream/gateway/tokens'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { createRestClient, type RestClient } from '../demo/rest-client.js'
+import { type Client, createClient } from '../demo/client.js'
 import { parseEnvironment, variablesForTests } from '../environment.js'
 import { readProcessRecord } from '../process-record.js'
 import { readSecrets } from '../secrets.js'
@@ -24,10 +24,10 @@ export interface Person {
 /** The whole of `npm start` on free ports and a folder that goes with it, for a browser to look at. */
 export interface TemporarySystem {
   readonly base: string
-  readonly client: RestClient
+  readonly client: Client
   readonly admin: Pick<Person, 'username' | 'password'>
   readonly applicationToken: string
-  makePerson(): Promise<Person>
+  makePerson(username?: string): Promise<Person>
   /** Many who have a token and no password. */
   makeVoters(count: number): Promise<Pick<Person, 'userId' | 'token'>[]>
   /** Ends the gateway as a crash would; the supervisor starts it again. */
@@ -67,14 +67,13 @@ export const startTemporarySystem = async (): Promise<TemporarySystem> => {
   const tokens = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: 3_600 })
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
-  const client = createRestClient(base, 30_000)
+  const client = createClient(base, 30_000)
   return {
     base,
     client,
     admin: { username: secrets.adminUsername, password: secrets.adminPassword },
     applicationToken,
-    async makePerson() {
-      const username = `p-${randomUUID().slice(0, 8)}`
+    async makePerson(username = `p-${randomUUID().slice(0, 8)}`) {
       const password = randomUUID()
       const email = `${username}@example.org`
       await client.call('POST', '/v1/auth/register', {
