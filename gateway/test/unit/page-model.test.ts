@@ -21,7 +21,7 @@ describe('what the page reckons', () => {
           total += step
           // The history is as new as the board that came with it.
           if (index === Math.min(historyAt, steps.length - 1)) {
-            timeline.load([{ startMs: START_MS, votes: total - 100 }], total, START_MS)
+            timeline.load([{ startMs: START_MS, votes: total - 100 }], total, START_MS, 6)
           }
           timeline.note(total, START_MS + index)
         }
@@ -34,8 +34,19 @@ describe('what the page reckons', () => {
     const timeline = createLiveTimeline()
     timeline.note(10, START_MS)
     timeline.note(17, START_MS)
-    timeline.load([{ startMs: START_MS, votes: 10 }], 10, START_MS)
+    timeline.load([{ startMs: START_MS, votes: 10 }], 10, START_MS, 6)
     assert.equal(sumOf(timeline.windows(START_MS, 1)), 17)
+  })
+
+  it('a later history replaces the windows that it tells of, in however many parts, and no others', () => {
+    const timeline = createLiveTimeline()
+    const at = (window: number) => START_MS + window * WINDOW_MS
+    const early = [0, 1, 2].map((window) => ({ startMs: at(window), votes: 5 }))
+    timeline.load(early, 15, at(2), 36)
+    const late = [2, 1, 2].map((window) => ({ startMs: at(window), votes: 4 }))
+    timeline.load(late, 17, at(2), 2)
+    const votes = timeline.windows(at(2), 3).map((window) => window.votes)
+    assert.deepEqual(votes, [5, 4, 8])
   })
 
   it('a vote stands in the window in which its board came, and windows without votes are there, too', () => {

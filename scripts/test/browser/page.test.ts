@@ -4,16 +4,20 @@ import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { openChromium } from '../../src/browser/chromium.js'
+import {
+  type Person,
+  startTemporarySystem,
+  type TemporarySystem,
+} from '../../src/browser/temporary-system.js'
 import { createEvent, type DemoEvent } from '../../src/demo/crowd.js'
 import { skipsBrowserTests } from '../../src/environment.js'
-import { type PageSystem, type Person, startPageSystem } from './page-system.js'
 
 /** From the click to the bar on another page: the service level. */
 const CLICK_TO_BAR_MS = 500
 
 describe('the live page', function () {
   this.timeout(40_000)
-  let system: PageSystem
+  let system: TemporarySystem
   let browser: Browser
   const contexts: BrowserContext[] = []
   const foreign: string[] = []
@@ -24,7 +28,7 @@ describe('the live page', function () {
     this.timeout(300_000)
     if (skipsBrowserTests()) this.skip()
     browser = await openChromium()
-    system = await startPageSystem()
+    system = await startTemporarySystem()
   })
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()))
@@ -108,8 +112,9 @@ describe('the live page', function () {
     const viewer = await openEvent(event)
     const id = contestantId(event, 2)
     const latencies: number[] = []
-    for (let votes = 1; votes <= 3; votes += 1) {
-      const voter = await openEvent(event)
+    const voters = await Promise.all([1, 2, 3].map(() => openEvent(event)))
+    for (const [before, voter] of voters.entries()) {
+      const votes = before + 1
       await signedIn(voter, await system.makePerson())
       await choose(voter, event, 2)
       const seen = viewer.evaluate(

@@ -77,10 +77,11 @@ export const createGraph = ({
     return { headers: { ...headers, authorization: `Bearer ${used}` } }
   })
   const http = new HttpLink({ uri: url, fetch: fetchInTime })
-  const viewerLink = new GraphQLWsLink(viewerSocket.client)
+  const socketOf = (as: 'viewer' | 'voter'): LiveSocket =>
+    (as === 'voter' ? voterSocket() : undefined) ?? viewerSocket
   const sockets = new ApolloLink((operation) => {
-    const own = operation.getContext().as === 'voter' ? voterSocket() : undefined
-    return (own ? new GraphQLWsLink(own.client) : viewerLink).request(operation)
+    const as = operation.getContext().as === 'voter' ? 'voter' : 'viewer'
+    return new GraphQLWsLink(socketOf(as).client).request(operation)
   })
   const client = new ApolloClient({
     link: ApolloLink.split(
@@ -139,12 +140,17 @@ export const createGraph = ({
         // Boards may come out of order after a reconnect: who follows decides what goes into the cache.
         fetchPolicy: 'no-cache',
       })
+      const fail = (error: unknown) => {
+        const failure = toFailure(error)
+        if (failure.code === 'UNAUTHENTICATED') socketOf(as).renew()
+        failed(failure)
+      }
       const running = results.subscribe({
         next({ data, error }) {
-          if (error) failed(toFailure(error))
+          if (error) fail(error)
           else if (data) next(data)
         },
-        error: (error: unknown) => failed(toFailure(error)),
+        error: fail,
       })
       return () => running.unsubscribe()
     },

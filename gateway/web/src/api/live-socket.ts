@@ -10,6 +10,8 @@ export interface LiveSocket {
   readonly phase: Watched<SocketPhase>
   /** When the service last said anything; 0 before the first word. */
   heardAtMs(): number
+  /** Its token is no longer accepted for new subscriptions: it connects anew, with another one. */
+  renew(): void
   end(): void
 }
 
@@ -78,5 +80,14 @@ export const createLiveSocket = ({ url, token, onRefused }: LiveSocketOptions): 
       },
     },
   })
-  return { client, phase, heardAtMs: () => heardAtMs, end: () => void client.dispose() }
+  return {
+    client,
+    phase,
+    heardAtMs: () => heardAtMs,
+    renew() {
+      onRefused(used)
+      client.terminate()
+    },
+    end: () => void client.dispose(),
+  }
 }

@@ -8,6 +8,8 @@ import { WINDOWS_SHOWN } from './use-live-board.js'
 
 const HEIGHT_PX = 190
 const DRAW_EVERY_MS = 500
+/** Windows that are drawn at least. */
+const WINDOWS_MIN = 12
 
 /** Votes in each ten seconds of the last minutes. */
 export const TimelineChart = ({ timeline }: { readonly timeline: LiveTimeline }) => {
@@ -47,7 +49,12 @@ export const TimelineChart = ({ timeline }: { readonly timeline: LiveTimeline })
 }
 
 const dataOf = (timeline: LiveTimeline, nowMs: number): uPlot.AlignedData => {
-  const windows = timeline.windows(nowMs, WINDOWS_SHOWN)
+  const all = timeline.windows(nowMs, WINDOWS_SHOWN)
+  const first = all.findIndex(({ votes }) => votes > 0)
+  // An event that has only begun is not drawn at the far end of nothing.
+  const windows = all.slice(
+    first === -1 ? -WINDOWS_MIN : Math.min(Math.max(0, first - 1), all.length - WINDOWS_MIN),
+  )
   return [windows.map(({ startMs }) => startMs / 1_000), windows.map(({ votes }) => votes)]
 }
 
@@ -61,7 +68,7 @@ const chartOptions = (box: HTMLElement, words: HTMLElement | null): uPlot.Option
   return {
     width: box.clientWidth,
     height: HEIGHT_PX,
-    padding: [12, 8, 0, 0],
+    padding: [12, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: {
@@ -78,7 +85,7 @@ const chartOptions = (box: HTMLElement, words: HTMLElement | null): uPlot.Option
         space: 70,
         incrs: [60, 120, 300, 600],
       },
-      { ...axis, size: 50, incrs: WHOLE_STEPS, space: 32 },
+      { ...axis, size: 50, incrs: WHOLE_STEPS, space: 24 },
     ],
     series: [
       {},

@@ -8,8 +8,9 @@ import { followBoard } from './board-feed.js'
 
 /** Windows that the chart shows: the last six minutes. */
 export const WINDOWS_SHOWN = 36
-/** The history is read again now and then, which settles what fell between two windows. */
-const HISTORY_EVERY_MS = 60_000
+/** The latest windows are read again now and then, which settles what fell between two of them. */
+const SETTLE_EVERY_MS = 60_000
+const WINDOWS_SETTLED = 10
 
 interface LiveBoard {
   readonly rate: VoteRate
@@ -46,21 +47,23 @@ export const useLiveBoard = (eventId: string): LiveBoard => {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
     let left = false
-    const read = async () => {
+    const read = async (last: number): Promise<void> => {
       clearTimeout(timer)
-      const answer = await graph.ask(TIMELINE, { id: eventId, last: WINDOWS_SHOWN })
+      const answer = await graph.ask(TIMELINE, { id: eventId, last })
       if (left) return
       if (answer.kind === 'data' && answer.data.event) {
         const { leaderboard, timeline: history } = answer.data.event
         const windows = history.map(({ start, votes }) => ({ startMs: Date.parse(start), votes }))
-        timeline.load(windows, leaderboard.totalVotes, now())
+        timeline.load(windows, leaderboard.totalVotes, now(), last)
       }
-      timer = setTimeout(() => void read(), HISTORY_EVERY_MS * (0.75 + Math.random() / 2))
+      const next = answer.kind === 'data' ? WINDOWS_SETTLED : WINDOWS_SHOWN
+      clearTimeout(timer)
+      timer = setTimeout(() => void read(next), SETTLE_EVERY_MS * (0.75 + Math.random() / 4))
     }
-    void read()
+    void read(WINDOWS_SHOWN)
     const unwatch = viewerSocket.phase.watch((phase) => {
       // What happened while nobody told us.
-      if (phase === 'live') void read()
+      if (phase === 'live') void read(WINDOWS_SHOWN)
     })
     return () => {
       left = true

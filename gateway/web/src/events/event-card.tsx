@@ -20,7 +20,10 @@ export const EventCard = ({ event }: { readonly event: EventSummary }) => {
       </span>
       <span class="mini-board">
         {standings.slice(0, PLACES).map((standing, place) => (
-          <span key={standing.contestant.id} class={place === 0 ? 'mini-row leading' : 'mini-row'}>
+          <span
+            key={standing.contestant.id}
+            class={place === 0 && totalVotes > 0 ? 'mini-row leading' : 'mini-row'}
+          >
             <span class="mini-name">{standing.contestant.name}</span>
             <span class="mini-share figure">{totalVotes > 0 ? percentage(standing.share) : '–'}</span>
             <span class="bar" aria-hidden="true">

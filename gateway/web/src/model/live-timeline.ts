@@ -7,8 +7,8 @@ export interface WindowCount {
 
 /** Totals per window of ten seconds: history from the service, the present from the boards as they come. */
 export interface LiveTimeline {
-  /** What the service says. It replaces everything up to now. */
-  load(history: readonly WindowCount[], totalVotes: number, nowMs: number): void
+  /** What the service says of the latest `count` windows, in any number of parts each. It replaces those. */
+  load(history: readonly WindowCount[], totalVotes: number, nowMs: number, count: number): void
   /** A board's total: what it has more than the last one was voted in the present window. */
   note(totalVotes: number, nowMs: number): void
   /** The windows up to the present one, oldest first, empty ones included. */
@@ -33,11 +33,12 @@ export const createLiveTimeline = (): LiveTimeline => {
   }
 
   return {
-    load(history, totalVotes, nowMs) {
-      votes.clear()
-      for (const { startMs, votes: count } of [...history].sort((a, b) => a.startMs - b.startMs)) {
-        add(startMs, count)
-      }
+    load(history, totalVotes, nowMs, count) {
+      const parts = [...history].sort((a, b) => a.startMs - b.startMs)
+      // The service's clock may be in another window than ours.
+      const fromMs = Math.min(windowStart(nowMs) - (count - 1) * WINDOW_MS, parts[0]?.startMs ?? nowMs)
+      for (const startMs of [...votes.keys()]) if (startMs >= fromMs) votes.delete(startMs)
+      for (const part of parts) add(part.startMs, part.votes)
       // Boards that came while the history was on its way are in neither; the next load has them.
       const more = knownTotal === undefined ? 0 : knownTotal - totalVotes
       if (more > 0) add(windowStart(nowMs), more)

@@ -47,9 +47,9 @@ export const initials = (name: string): string => {
   return `${[...first][0] ?? '?'}${[...last][0] ?? ''}`.toUpperCase()
 }
 
-/** A hue from 0 to 359 that is always the same for a name. */
+/** A hue that is always the same for a name, from teal over blue to rose: they go with the accent. */
 export const hueOf = (name: string): number => {
   let hash = 0
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360_007
-  return hash % 360
+  return 165 + (hash % 180)
 }

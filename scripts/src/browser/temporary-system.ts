@@ -1,16 +1,18 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { createTokens } from '@votestream/gateway/tokens'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { type Client, createClient } from '../../src/demo/client.js'
-import { parseEnvironment, variablesForTests } from '../../src/environment.js'
-import { readProcessRecord } from '../../src/process-record.js'
-import { readSecrets } from '../../src/secrets.js'
-import { startSystem } from '../../src/system.js'
+import { type Client, createClient } from '../demo/client.js'
+import { parseEnvironment, variablesForTests } from '../environment.js'
+import { readProcessRecord } from '../process-record.js'
+import { readSecrets } from '../secrets.js'
+import { startSystem } from '../system.js'
 
 export interface Person {
   readonly username: string
@@ -19,17 +21,23 @@ export interface Person {
   readonly token: string
 }
 
-/** The whole of `npm start` on free ports, with what the page's tests need of it. */
-export interface PageSystem {
+/** The whole of `npm start` on free ports and a folder that goes with it, for a browser to look at. */
+export interface TemporarySystem {
   readonly base: string
   readonly client: Client
   readonly admin: Pick<Person, 'username' | 'password'>
   readonly applicationToken: string
-  makePerson(): Promise<Person>
+  makePerson(username?: string): Promise<Person>
+  /** Many who have a token and no password. */
+  makeVoters(count: number): Promise<Pick<Person, 'userId' | 'token'>[]>
   /** Ends the gateway as a crash would; the supervisor starts it again. */
   killGateway(): void
   stop(): Promise<void>
 }
+
+const execute = promisify(execFile)
+
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
 const PORTS = [
   'GATEWAY',
@@ -41,7 +49,7 @@ const PORTS = [
   'PROCESSOR_METRICS',
 ]
 
-export const startPageSystem = async (): Promise<PageSystem> => {
+export const startTemporarySystem = async (): Promise<TemporarySystem> => {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
   const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
   for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
@@ -65,8 +73,7 @@ export const startPageSystem = async (): Promise<PageSystem> => {
     client,
     admin: { username: secrets.adminUsername, password: secrets.adminPassword },
     applicationToken,
-    async makePerson() {
-      const username = `p-${randomUUID().slice(0, 8)}`
+    async makePerson(username = `p-${randomUUID().slice(0, 8)}`) {
       const password = randomUUID()
       const email = `${username}@example.org`
       await client.call('POST', '/v1/auth/register', {
@@ -78,6 +85,21 @@ export const startPageSystem = async (): Promise<PageSystem> => {
         body: { username, password },
       })
       return { username, password, userId: login.user_id, token: login.token }
+    },
+    async makeVoters(count) {
+      const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
+      const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
+      const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
+        env: { ...variablesForTests(), ...Object.fromEntries(own) },
+        maxBuffer: OUTPUT_BYTES_MAX,
+      })
+      return stdout
+        .trim()
+        .split('\n')
+        .map((line) => {
+          const { user_id: userId, token } = JSON.parse(line) as { user_id: string; token: string }
+          return { userId, token }
+        })
     },
     killGateway() {
       const child = readProcessRecord(folder)?.children.find(({ name }) => name === 'gateway')
