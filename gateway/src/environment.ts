@@ -1,4 +1,5 @@
 import {
+  clickhouseVariables,
   commonVariables,
   EnvironmentError,
   portVariable,
@@ -24,6 +25,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     {
       ...commonVariables,
       ...redisVariables,
+      ...clickhouseVariables,
       GATEWAY_PORT: portVariable(4000),
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),

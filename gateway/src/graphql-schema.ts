@@ -19,6 +19,7 @@ export const emitGraphqlSchema = (): string =>
         leaderboard: notRunning,
       },
       voting: { submit: notRunning, find: notRunning, status: notRunning },
+      timelines: { read: notRunning },
       ids: createOpaqueIds('no identifier is made'),
       now: notRunning,
     }),

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { watchCatalog } from '@votestream/infra/catalog'
+import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
@@ -20,6 +21,9 @@ import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
 import { createStore } from './store.js'
+import { createArchivedWindows } from './timeline/archived-windows.js'
+import { createRecentWindows } from './timeline/recent-windows.js'
+import { createTimelines } from './timeline/timelines.js'
 import { createTokens } from './tokens.js'
 import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
@@ -28,6 +32,7 @@ import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
 
 /** How long a start waits for Redis before it goes on without: votes are taken all the same. */
 const REDIS_WAIT_MS = 2_000
+const CLICKHOUSE_TIMEOUT_MS = 5_000
 
 const environment = configure(() => readGatewayEnvironment(process.env))
 const logger = createLogger('gateway', environment.LOG_LEVEL)
@@ -79,6 +84,18 @@ await runService(logger, async (lifecycle) => {
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
+  // Nothing is asked of it before somebody wants to see what is long past.
+  const clickhouse = connectClickhouse({
+    url: environment.CLICKHOUSE_URL,
+    user: environment.CLICKHOUSE_USER,
+    password: environment.CLICKHOUSE_PASSWORD,
+    requestTimeoutMs: CLICKHOUSE_TIMEOUT_MS,
+  })
+  onStop('ClickHouse', () => clickhouse.close())
+  const timelines = createTimelines({
+    recent: createRecentWindows({ redis, shards }),
+    archived: createArchivedWindows(clickhouse),
+  })
   const graphql = graphqlRoutes({
     accounts,
     events,
@@ -86,6 +103,7 @@ await runService(logger, async (lifecycle) => {
     results,
     liveBoards,
     liveVotes,
+    timelines,
     tokens,
     ids,
     logger,

@@ -88,7 +88,7 @@ export const createResults = ({ redis, shards }: ResultsOptions): Results => {
 }
 
 /** The replies of a transaction's commands. */
-const transaction = async (commands: ChainableCommander): Promise<unknown[]> => {
+export const transaction = async (commands: ChainableCommander): Promise<unknown[]> => {
   try {
     const replies = (await commands.exec()) ?? []
     for (const [error] of replies) if (error) throw error
@@ -102,7 +102,7 @@ const transaction = async (commands: ChainableCommander): Promise<unknown[]> => 
  * @returns the log's generation.
  * @throws VotestreamError for a view that is missing or being made anew: it would show too little.
  */
-const requireWhole = (checkpoint: unknown): string => {
+export const requireWhole = (checkpoint: unknown): string => {
   // The reply of HMGET for these fields.
   const [sequence, wholeAt, generation] = checkpoint as (string | null)[]
   if (sequence == null || Number(sequence) < Number(wholeAt ?? 0)) throw unavailable()

@@ -35,4 +35,9 @@ export const graphqlRoutes =
     const serving = { schema, introspection, tokens, formatError, createContext, logger }
     await addApollo(app, serving)
     addSockets(app, serving)
+    // A page for asking for the schema is of no use where nobody may.
+    if (introspection) {
+      const { addGraphiql } = await import('./graphiql.js')
+      addGraphiql(app)
+    }
   }

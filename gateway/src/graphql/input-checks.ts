@@ -72,6 +72,10 @@ export const checkVoteExtras = (
   }
 }
 
+/** @throws VotestreamError INVALID_FIELDS */
+export const checkTimes = (times: Readonly<Record<string, Date | null | undefined>>): void =>
+  refuse(Object.entries(times).flatMap(([field, value]) => time(field, value)))
+
 const refuse = (fields: readonly FieldFault[]): void => {
   if (fields.length > 0) throw new VotestreamError('INVALID_FIELDS', { fields })
 }

@@ -5,9 +5,10 @@ import { buildSchemaSync } from 'type-graphql'
 import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
+import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
-export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & LiveDeps
+export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & LiveDeps & TimelineDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
@@ -16,10 +17,18 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     [ContestantResolver, new ContestantResolver()],
     [EventResolver, new EventResolver(deps)],
     [LiveResolver, new LiveResolver(deps)],
+    [TimelineResolver, new TimelineResolver(deps)],
     [VoteResolver, new VoteResolver(deps)],
   ])
   const schema = buildSchemaSync({
-    resolvers: [AccountResolver, ContestantResolver, EventResolver, LiveResolver, VoteResolver],
+    resolvers: [
+      AccountResolver,
+      ContestantResolver,
+      EventResolver,
+      LiveResolver,
+      TimelineResolver,
+      VoteResolver,
+    ],
     container: { get: (resolver) => resolvers.get(resolver) },
     scalarsMap: [{ type: Date, scalar: GraphQLDateTime }],
     // Texts are checked by the rules of text-fields, as REST's are.

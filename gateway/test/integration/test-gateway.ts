@@ -20,6 +20,7 @@ import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
+import type { Timelines } from '../../src/timeline/timelines.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { Submission, VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
@@ -40,6 +41,7 @@ export interface TestGateway {
   decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>
   board: () => Promise<Board>
   parts: Results['parts']
+  timeline: Timelines['read']
   voteStatus: () => Promise<VoteStatus>
   nowMs: () => number
   /** Messages in the buckets: a request that writes nothing leaves it as it is. */
@@ -91,6 +93,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     results,
     liveBoards: createLiveBoards({ nats, results, shards: 1, logger }),
     liveVotes: createLiveVotes({ results }),
+    timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
     ids,
     logger,
@@ -122,6 +125,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     closings: [],
     decide: async () => 'accepted',
     parts: async () => new Map(),
+    timeline: async () => [],
     board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
     voteStatus: async () => 'processed',
     nowMs: Date.now,
