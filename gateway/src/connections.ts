@@ -3,6 +3,7 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
 import type { Socket } from 'node:net'
@@ -26,14 +27,33 @@ export const createConnections = (handler: RequestListener): Server => {
       headersTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 5_000,
+      // Missing, it is refused below, in our own words.
+      requireHostHeader: false,
     },
     (request, response) => {
-      if (headerBytes(request) <= HEADER_BYTES_MAX) return handler(request, response)
-      const { status, headers, body } = lastAnswer('HEADERS_TOO_LARGE')
-      response.writeHead(status, headers).end(body)
+      if (headerBytes(request) > HEADER_BYTES_MAX) refuse('HEADERS_TOO_LARGE', response)
+      else if (!hasOneHost(request)) refuse('INVALID_REQUEST', response)
+      else handler(request, response)
     },
   )
+  server.on('checkExpectation', (_request, response) => refuse('INVALID_REQUEST', response))
   return server
+}
+
+const refuse = (code: ErrorCode, response: ServerResponse): void => {
+  const { status, headers, body } = lastAnswer(code)
+  response.writeHead(status, headers).end(body)
+}
+
+/** RFC 9112, 3.2: a request of HTTP/1.1 without a Host, or with two, is malformed. */
+const hasOneHost = ({ httpVersion, rawHeaders }: IncomingMessage): boolean => {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    // Its length first: this runs for every header of every request.
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0')
 }
 
 /** Node's own limit leaves out separators and the request line's ends; this counts every byte. */

@@ -11,6 +11,8 @@ import {
   fastify,
 } from 'fastify'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
+import { addJsonParser } from './json-body.js'
+import { createKnownPaths, type KnownPaths } from './known-paths.js'
 import { problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
@@ -46,16 +48,10 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => answer(error, reply as FastifyReply),
   })
-  app.removeAllContentTypeParsers()
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    // Where no body is described, an empty one is none.
-    if (body === '' && request.routeOptions.schema?.body === undefined) done(null, undefined)
-    else parseJson(request, body, done)
-  })
+  addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
 
-  const methods = new KnownPaths()
+  const methods = createKnownPaths()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   addNotFound(app, methods)
   app.get('/healthz', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send('ok\n'))
@@ -75,31 +71,6 @@ const addDocuments = async (app: FastifyInstance): Promise<void> => {
   await app.register(swagger, OPENAPI)
   await app.register(swaggerUi, { routePrefix: '/v1/docs', staticCSP: true, validatorUrl: false })
   app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
-}
-
-/** The paths that exist, so that a wrong method on one of them is told from a wrong path. */
-class KnownPaths {
-  readonly #paths = new Map<string, { pattern: RegExp; methods: Set<string> }>()
-
-  add(url: string, method: string | string[]): void {
-    const source = url
-      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-      .replace(/:\w+/g, '[^/]+')
-      .replace(/\*/g, '.*')
-    const path = this.#paths.get(url) ?? { pattern: new RegExp(`^${source}$`), methods: new Set() }
-    for (const each of [method].flat()) path.methods.add(each)
-    this.#paths.set(url, path)
-  }
-
-  /** The methods of a path; empty for one that does not exist. */
-  methodsOf(url: string): string[] {
-    const path = url.split('?', 1)[0] ?? ''
-    const methods = new Set<string>()
-    for (const known of this.#paths.values()) {
-      if (known.pattern.test(path)) for (const method of known.methods) methods.add(method)
-    }
-    return [...methods].sort()
-  }
 }
 
 /** In a context of its own: its hook refuses before a body is read, and runs for nothing else. */

@@ -144,7 +144,11 @@ const parseOffset = (offset: string): number | undefined => {
 export const repeatedName = (names: readonly string[]): number | undefined => {
   const seen = new Set<string>()
   for (const [index, each] of names.entries()) {
-    const folded = each.normalize('NFC').trim()
+    // Two names that look the same are the same: what has no width of its own does not tell them apart.
+    const folded = each
+      .normalize('NFC')
+      .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+      .trim()
     if (seen.has(folded)) return index
     seen.add(folded)
   }

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clickHouseServerSpec } from '@votestream/infra/servers/clickhouse-server'
 import { findServer } from '@votestream/infra/servers/find-server'
@@ -93,6 +93,8 @@ function makeFolder(dataDir: string): void {
   try {
     mkdirSync(join(dataDir, 'logs'), { recursive: true })
     accessSync(dataDir, constants.W_OK)
+    // Secrets, accounts and votes: nobody else on this machine has any business in it.
+    chmodSync(dataDir, 0o700)
   } catch (cause) {
     throw new Error(`The folder ${dataDir} cannot be made or written: set DATA_DIR to another one.`, {
       cause,

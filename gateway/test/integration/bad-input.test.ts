@@ -254,6 +254,28 @@ describe('bad input', () => {
         await refused(answer, 415, ['UNSUPPORTED_MEDIA_TYPE'])
       })
 
+      it('refuses what is not plain UTF-8, whatever it is called', async () => {
+        const headers = { authorization: `Bearer ${operation.token()}`, 'content-type': 'application/json' }
+        const send = (payload: Buffer, more: Record<string, string> = {}) =>
+          gateway.app.inject({
+            method: 'POST',
+            url: operation.url,
+            payload,
+            headers: { ...headers, ...more },
+          })
+        const good = Buffer.from(JSON.stringify(operation.good()))
+        // A string of one byte that no text in UTF-8 holds.
+        const broken = Buffer.concat([Buffer.from('{"username":"'), Buffer.of(0xff), Buffer.from('"}')])
+        await refused(await send(broken), 400, ['INVALID_JSON'])
+        for (const encoding of ['gzip', 'br', 'nonsense']) {
+          await refused(await send(good, { 'content-encoding': encoding }), 415, ['UNSUPPORTED_MEDIA_TYPE'])
+        }
+        for (const charset of ['latin1', 'utf-16']) {
+          const type = `application/json; charset=${charset}`
+          await refused(await send(good, { 'content-type': type }), 415, ['UNSUPPORTED_MEDIA_TYPE'])
+        }
+      })
+
       it('refuses a body of more than 10 MB, whatever it holds', async () => {
         const answer = await post(operation.url, words(10 * 1024 * 1024 + 1), operation.token())
         await refused(answer, 413, ['PAYLOAD_TOO_LARGE'])

@@ -61,6 +61,9 @@ describe('the public port', () => {
       'nonsense\r\n\r\n',
       'GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n',
       'POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n',
     ]
     for (const bytes of bad) {
       const { head, problem } = problemOf(await exchange(port, bytes))
