@@ -25,6 +25,7 @@ export interface Graph {
   ask<Data, Variables extends OperationVariables>(
     query: TypedDocumentNode<Data, Variables>,
     variables: Variables,
+    keep?: Keep,
   ): Promise<Answer<Data>>
   tell<Data, Variables extends OperationVariables>(
     mutation: TypedDocumentNode<Data, Variables>,
@@ -45,6 +46,9 @@ export interface Graph {
   ): () => void
   writeBoard(board: Board): void
 }
+
+/** Whether an answer goes into the cache. Totals without their board would not fit what stands there. */
+export type Keep = 'cached' | 'not cached'
 
 export interface Follower<Data> {
   /** Whose socket: `voter` for what is only for who is signed in. */
@@ -94,6 +98,19 @@ export const createGraph = ({
     }),
     devtools: { enabled: false },
   })
+  let newest: Board | undefined
+  const boardId = ({ eventId }: Board) => client.cache.identify({ __typename: 'Leaderboard', eventId }) ?? ''
+  const writeBoard = (board: Board): void => {
+    newest = board
+    client.cache.writeFragment({ id: boardId(board), fragment: BOARD_FIELDS, data: board })
+  }
+  /** An answer that was overtaken by a board has put an older one into the cache. */
+  const restoreNewest = (): void => {
+    if (!newest) return
+    const kept = client.cache.readFragment<Board>({ id: boardId(newest), fragment: BOARD_FIELDS })
+    if (kept && kept.version < newest.version) writeBoard(newest)
+  }
+
   const answer = async <Data>(run: () => Promise<{ data?: Data | undefined }>): Promise<Answer<Data>> => {
     for (let tries = 0; ; tries += 1) {
       try {
@@ -116,10 +133,14 @@ export const createGraph = ({
     ask: <Data, Variables extends OperationVariables>(
       query: TypedDocumentNode<Data, Variables>,
       variables: Variables,
+      keep: Keep = 'not cached',
     ) =>
-      answer<Data>(() =>
-        client.query<Data>({ query, variables: anyVariables(variables), fetchPolicy: 'network-only' }),
-      ),
+      answer<Data>(async () => {
+        const fetchPolicy = keep === 'cached' ? 'network-only' : 'no-cache'
+        const result = await client.query<Data>({ query, variables: anyVariables(variables), fetchPolicy })
+        if (keep === 'cached') restoreNewest()
+        return result
+      }),
     tell: <Data, Variables extends OperationVariables>(
       mutation: TypedDocumentNode<Data, Variables>,
       variables: Variables,
@@ -170,10 +191,7 @@ export const createGraph = ({
         },
       })
     },
-    writeBoard(board) {
-      const id = client.cache.identify({ __typename: 'Leaderboard', eventId: board.eventId })
-      if (id !== undefined) client.cache.writeFragment({ id, fragment: BOARD_FIELDS, data: board })
-    },
+    writeBoard,
   }
 }
 

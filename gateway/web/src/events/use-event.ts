@@ -21,7 +21,7 @@ export const useEvent = (id: string) => {
       if (known) setEvent(known)
     })
     const load = async (tries: number): Promise<void> => {
-      const answer = await graph.ask(EVENT, { id })
+      const answer = await graph.ask(EVENT, { id }, 'cached')
       if (left) return
       const missing = answer.kind === 'data' && !answer.data.event ? failureOf('EVENT_NOT_FOUND') : undefined
       const failed = answer.kind === 'failure' ? answer.failure : missing
@@ -30,7 +30,7 @@ export const useEvent = (id: string) => {
       else if (failed.mayPass) timer = setTimeout(() => void load(tries + 1), backoffMs(tries, 1_000, 8_000))
     }
     const lookAtTimes = async (): Promise<void> => {
-      if (document.visibilityState === 'visible') await graph.ask(EVENT_TIMES, { id })
+      if (document.visibilityState === 'visible') await graph.ask(EVENT_TIMES, { id }, 'cached')
       if (!left) timer = setTimeout(() => void lookAtTimes(), TIMES_EVERY_MS + Math.random() * TIMES_EVERY_MS)
     }
     void load(0)
