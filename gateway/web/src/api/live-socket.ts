@@ -76,7 +76,8 @@ export const createLiveSocket = ({ url, token, onRefused }: LiveSocketOptions): 
         clearTimeout(pongTimer)
         const code = typeof event === 'object' && event !== null && 'code' in event ? event.code : undefined
         if (REFUSED_CODES.includes(code)) onRefused(used)
-        phase.set('reconnecting')
+        // 1000: nothing is followed any more, and the next to follow something connects anew.
+        phase.set(code === 1000 ? 'connecting' : 'reconnecting')
       },
     },
   })
