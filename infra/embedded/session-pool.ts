@@ -211,8 +211,12 @@ function asQueryException(error: unknown): QueryException {
   if (error instanceof QueryException) return error
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof Error && 'clickhouseCode' in error ? Number(error.clickhouseCode) : undefined
-  return new QueryException(code || exceptionCode.STD_EXCEPTION, message, { cause: error })
+  const shown = message.replace(OWN_CLAUSES, '')
+  return new QueryException(code || exceptionCode.STD_EXCEPTION, shown, { cause: error })
 }
+
+/** What this server adds to a query, and the engine cites in a syntax error: it is not the client's, nor is the path. */
+const OWN_CLAUSES = /\s*(INTO OUTFILE|FROM INFILE) '(?:[^'\\]|\\.)*'( TRUNCATE FORMAT \S+)?/g
 
 function cancelled(): QueryException {
   return refusal('QUERY_WAS_CANCELLED', 'Query was cancelled.')

@@ -147,6 +147,7 @@ describe('embedded ClickHouse', () => {
   it('answers with the status and the code of ClickHouse', async () => {
     const cases: [string, number, string][] = [
       ['SELEC 1', 400, '62'],
+      ['SELECT 1 FROMM x', 400, '62'],
       ['SELECT 1; SELECT 2', 400, '62'],
       ['SELECT * FROM nowhere', 404, '60'],
       ['SELECT nofunction(1)', 404, '46'],
@@ -160,6 +161,7 @@ describe('embedded ClickHouse', () => {
         [status, code],
         query,
       )
+      assert.doesNotMatch(await response.text(), /http-spool/, 'no path of the machine is shown')
     }
     assert.equal((await post('SELECT 1', '/?database=nowhere')).status, 404)
     assert.equal((await fetch(`${server.url}/?query=CREATE TABLE g (a Int8) ENGINE = Memory`)).status, 500)
