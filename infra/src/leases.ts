@@ -81,10 +81,23 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     else if (seen.delete(entry.key)) wake.abort()
   }
 
-  const watcher = await bucket.watch({ key: [`${role}.*`, `${memberPrefix}*`] })
+  const watch = () => bucket.watch({ key: [`${role}.*`, `${memberPrefix}*`] })
+  let watcher = await watch()
+  /** After a watch that ended by itself. A new one begins with every lease as it stands, so nothing is missed. */
+  const watchAgain = async (): Promise<void> => {
+    while (!stopping) {
+      await pause(LOOK_EVERY_MS)
+      const next = await watch().catch(() => undefined)
+      if (!next) continue
+      watcher = next
+      if (stopping) watcher.stop()
+      return
+    }
+  }
   const watching = (async () => {
-    for await (const entry of watcher) {
-      notice(entry)
+    while (!stopping) {
+      for await (const entry of watcher) notice(entry)
+      await watchAgain()
     }
   })()
 
