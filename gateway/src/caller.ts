@@ -10,6 +10,8 @@ export interface Caller {
   readonly userId: string | undefined
   /** With `admin`, all of them. */
   readonly scopes: ReadonlySet<Scope>
+  /** From then on the token is not valid, milliseconds since 1970. */
+  readonly expiresAtMs: number
 }
 
 /** @throws VotestreamError WRONG_SCOPE */

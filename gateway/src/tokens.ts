@@ -22,11 +22,6 @@ interface TokensOptions {
   readonly rememberedMax?: number
 }
 
-interface Remembered {
-  readonly caller: Caller
-  readonly expiresAtMs: number
-}
-
 const ISSUER = 'votestream'
 const AUDIENCE = 'votestream'
 const ALGORITHM = 'HS256'
@@ -51,15 +46,15 @@ export const createTokens = ({
     allowedAud: AUDIENCE,
     requiredClaims: ['iss', 'aud', 'exp', 'scope'],
   })
-  const remembered = new LRUCache<string, Remembered>({ max: rememberedMax })
+  const remembered = new LRUCache<string, Caller>({ max: rememberedMax })
 
-  const verifyAnew = (token: string): Remembered => {
+  const verifyAnew = (token: string): Caller => {
     const claims = readClaims(check, token)
     const voter = claims.sub === undefined ? undefined : ids.parseUserId(claims.sub)
     if (claims.sub !== undefined && voter === undefined) throw new VotestreamError('UNAUTHENTICATED')
     const named = claims.scope.split(' ').filter(isScope)
     const scopes: ReadonlySet<Scope> = new Set(named.includes('admin') ? SCOPES : named)
-    return { caller: { voter, userId: claims.sub, scopes }, expiresAtMs: claims.exp * 1_000 }
+    return { voter, userId: claims.sub, scopes, expiresAtMs: claims.exp * 1_000 }
   }
 
   return {
@@ -76,12 +71,12 @@ export const createTokens = ({
     },
     verify(token) {
       const known = remembered.get(token)
-      const { caller, expiresAtMs } = known ?? verifyAnew(token)
-      if (expiresAtMs <= now()) {
+      const caller = known ?? verifyAnew(token)
+      if (caller.expiresAtMs <= now()) {
         remembered.delete(token)
         throw new VotestreamError('UNAUTHENTICATED')
       }
-      if (!known) remembered.set(token, { caller, expiresAtMs })
+      if (!known) remembered.set(token, caller)
       return caller
     },
   }

@@ -20,6 +20,7 @@ import type { Caller } from '../caller.js'
 import type { Tokens } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { type TokenExpiryOptions, watchExpiry } from './token-expiry.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface SocketOperationsOptions {
@@ -34,6 +35,10 @@ export interface SocketOperationsOptions {
 interface Extra extends Record<PropertyKey, unknown> {
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
+  /** Closes the socket as one whose token is not accepted. */
+  readonly forbid: () => void
+  /** Stops waiting for the token to expire. */
+  unwatch?: () => void
 }
 
 type SocketContext = Context<Record<string, unknown>, Extra>
@@ -97,9 +102,10 @@ export const createSocketOperations = (
 
   return {
     hooks: {
-      onConnect({ connectionParams }) {
+      onConnect({ connectionParams, extra }) {
         try {
-          callerOf(tokens, connectionParams)
+          const caller = callerOf(tokens, connectionParams)
+          if (caller) extra.unwatch = watchExpiry(expiryOf(tokens, caller, connectionParams, extra))
           return true
         } catch {
           // Closes the socket with 4403.
@@ -117,6 +123,7 @@ export const createSocketOperations = (
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onComplete: ({ extra }, id) => finish(extra.executing, id),
       onClose({ extra }) {
+        extra.unwatch?.()
         for (const id of [...extra.executing]) finish(extra.executing, id)
       },
     },
@@ -127,6 +134,25 @@ export const createSocketOperations = (
       }),
   }
 }
+
+/** What is followed would otherwise go on for as long as the socket is open. */
+const expiryOf = (
+  tokens: SocketOperationsOptions['tokens'],
+  { expiresAtMs }: Caller,
+  parameters: SocketContext['connectionParams'],
+  { executing, forbid }: Extra,
+): TokenExpiryOptions => ({
+  expiresAtMs,
+  valid() {
+    try {
+      return callerOf(tokens, parameters) !== undefined
+    } catch {
+      return false
+    }
+  },
+  busy: () => executing.size > 0,
+  onExpired: forbid,
+})
 
 const withErrors = (
   { errors, ...rest }: { readonly errors?: readonly GraphQLError[] | undefined; readonly data?: unknown },

@@ -52,7 +52,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
           })
         },
       },
-      { executing: new Set() },
+      { executing: new Set(), forbid: () => socket.close(CloseCode.Forbidden, 'Forbidden') },
     )
     // Frames that break the protocol: the library closes the socket by itself.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'))

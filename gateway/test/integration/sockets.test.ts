@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { shardNumber, voterNumber } from '@votestream/schema/numbers'
+import { USER_SCOPES } from '@votestream/schema/scopes'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { boardPart } from '@votestream/schema/votes'
 import { type Client, createClient } from 'graphql-ws'
@@ -167,21 +169,49 @@ describe('GraphQL over WebSocket', () => {
   })
 
   it('looks at the token again for every operation', async () => {
-    const token = gateway.tokens.issue({ voter: voterNumber(9), scopes: ['results:read'], ttlSeconds: 2 })
-    const client = connect(token, false)
+    const client = connect(gateway.userToken(9), false)
     const query = `{ event(id: "${event.id}") { id } }`
     assert.ok((await ask(client, query)).data)
-    const expired = async () => {
-      for (;;) {
-        const errors = await ask(client, query).then(
-          (result) => result.errors,
-          (thrown) => thrown,
-        )
-        if (errors) return errors[0].extensions.code
-        await new Promise((resolve) => setTimeout(resolve, 100))
+    const { nowMs } = gateway
+    try {
+      gateway.nowMs = () => Date.now() + 2 * 3_600_000
+      assert.equal(codeOf(await ask(client, query).catch((errors) => ({ errors }))), 'UNAUTHENTICATED')
+    } finally {
+      gateway.nowMs = nowMs
+    }
+  })
+
+  it('ends with its token: what is under way is answered, and nothing is followed on', async () => {
+    gateway.parts = async (events) => new Map(events.map((number) => [number, [part(8, [1, 0])]]))
+    const token = gateway.tokens.issue({ voter: voterNumber(9), scopes: USER_SCOPES, ttlSeconds: 2 })
+    const client = connect(token)
+    const closed = new Promise<{ code: number }>((resolve) => {
+      client.on('closed', (closeEvent) => resolve(closeEvent as { code: number }))
+    })
+    const boards = client.iterate({ query: WATCH, variables: { id: event.id } })
+    assert.ok((await boards.next()).value?.data)
+    let decide = (): void => undefined
+    gateway.decide = () =>
+      new Promise((settle) => {
+        decide = () => settle('accepted')
+      })
+    const input = `{ eventId: "${event.id}", contestantId: "${event.contestantIds[0]}" }`
+    const answer = ask(client, `mutation { submitVote(input: ${input}) { status } }`)
+    const expired = () => {
+      try {
+        gateway.tokens.verify(token)
+        return false
+      } catch {
+        return true
       }
     }
-    assert.equal(await expired(), 'UNAUTHENTICATED')
+    while (!expired()) await pause(20)
+    await pause(200)
+    decide()
+    gateway.decide = async () => 'accepted'
+    assert.deepEqual((await answer).data, { submitVote: { status: 'ACKED' } })
+    assert.equal((await closed).code, 4403)
+    await assert.rejects(boards.next())
   })
 
   it('closes a socket that breaks the protocol with its code', async () => {

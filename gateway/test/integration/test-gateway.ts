@@ -54,6 +54,7 @@ export interface TestGateway {
 export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = USER_SCOPES): Caller => ({
   voter: voter === undefined ? undefined : voterNumber(voter),
   userId: undefined,
+  expiresAtMs: Number.POSITIVE_INFINITY,
   scopes: new Set(scopes),
 })
 
@@ -67,7 +68,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
-  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600 })
+  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600, now })
   const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
   const intake: VoteIntake = {
     submit(submission) {

@@ -1,0 +1,29 @@
+export interface TokenExpiryOptions {
+  /** Milliseconds since 1970. */
+  readonly expiresAtMs: number
+  /** Whether the token is valid at this moment, by the clock that tokens are verified with. */
+  readonly valid: () => boolean
+  /** Whether something that began while it was valid has no answer yet. */
+  readonly busy: () => boolean
+  readonly onExpired: () => void
+}
+
+/** Longest wait of a timer: one that is longer would fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+/** How often it is looked whether the last answer is out: nothing begins any more, so this ends. */
+const BUSY_AGAIN_MS = 50
+
+/** Calls once when a token is no longer valid and all that it began is answered. @returns how to stop waiting. */
+export const watchExpiry = ({ expiresAtMs, valid, busy, onExpired }: TokenExpiryOptions): (() => void) => {
+  let timer: NodeJS.Timeout
+  const look = (): void => {
+    if (valid()) wait(expiresAtMs - Date.now())
+    else if (busy()) wait(BUSY_AGAIN_MS)
+    else onExpired()
+  }
+  const wait = (ms: number): void => {
+    timer = setTimeout(look, Math.min(TIMER_MAX_MS, Math.max(1, ms))).unref()
+  }
+  wait(expiresAtMs - Date.now())
+  return () => clearTimeout(timer)
+}
