@@ -28,6 +28,7 @@ export interface ChaosRunOptions {
   readonly durationMs: number
   readonly faults: readonly FaultName[]
   readonly rate: number
+  readonly pace?: number
   readonly say: (line: string) => void
   /** Aborted when a person wants it to end: the schedule is cut short, the rest is done. */
   readonly signal: AbortSignal

@@ -42,6 +42,8 @@ export interface ScheduleOptions {
   readonly seed: number
   readonly durationMs: number
   readonly faults: readonly FaultName[]
+  /** How much quicker than usual faults follow each other, and end; 1 unless told. */
+  readonly pace?: number
   /** The names of the processes of each kind. */
   readonly instances: Readonly<Record<Kind, readonly string[]>>
 }
@@ -55,7 +57,8 @@ const TAIL_MS = 5_000
  * The whole run, drawn from its seed alone: every fault comes once before any comes again. What the faults
  * meet is not drawn and differs from run to run.
  */
-export const createSchedule = ({ seed, durationMs, faults, instances }: ScheduleOptions): Schedule => {
+export const createSchedule = (options: ScheduleOptions): Schedule => {
+  const { seed, durationMs, faults, instances, pace = 1 } = options
   const chance = createChance(seed)
   const all = KINDS.flatMap((kind) => instances[kind])
   const planned: PlannedFault[] = []
@@ -64,8 +67,8 @@ export const createSchedule = ({ seed, durationMs, faults, instances }: Schedule
     if (round.length === 0) round = chance.shuffled(faults)
     const name = round.shift()
     if (name === undefined) break
-    const waitMs = chance.whole(WAIT_MS.least, WAIT_MS.most)
-    const lastsMs = chance.whole(LASTS_MS.least, LASTS_MS.most)
+    const waitMs = Math.round(chance.whole(WAIT_MS.least, WAIT_MS.most) / pace)
+    const lastsMs = Math.round(chance.whole(LASTS_MS.least, LASTS_MS.most) / pace)
     const pair = chance.shuffled(all).slice(0, 2)
     const kind = KINDS.find((candidate) => name === `kill-${candidate}` || name === `stop-${candidate}`)
     const targets = name.endsWith('-pair') ? pair : kind ? [chance.pick(instances[kind])] : []
