@@ -29,6 +29,9 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
     reconnectJitter: 50,
+    // From the dial to the greeting. A server that takes the connection and dies or hangs before it greets is
+    // dialled again after this, not after the library's twenty seconds.
+    timeout: 2_000,
     // A half-open connection is noticed after two of these.
     pingInterval: 2_000,
     maxPingOut: 2,

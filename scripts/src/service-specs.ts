@@ -67,18 +67,23 @@ export interface NodeProgram {
   readonly env: NodeJS.ProcessEnv
 }
 
-/** A service is ready when its private port says so: it holds its leases or waits for them, and is connected. */
+/**
+ * A service is ready when its private port says so: it holds its leases or waits for them, and is connected.
+ * One that runs more than once has a name and a private port for each instance.
+ */
 export function serviceSpec(
-  name: 'ingest' | 'processor' | 'gateway',
+  service: 'ingest' | 'processor' | 'gateway',
   metricsPort: number,
   program: NodeProgram,
+  instance: string = service,
 ): ServerSpec {
-  return {
+  const own = {
     // The name outlives the process: after a crash its leases are taken again without waiting for them to end.
-    ...nodeSpec(name, `${name}/dist/src/main.js`, {
-      ...program,
-      env: { ...program.env, INSTANCE_NAME: name },
-    }),
+    INSTANCE_NAME: instance,
+    [`${service.toUpperCase()}_METRICS_PORT`]: String(metricsPort),
+  }
+  return {
+    ...nodeSpec(instance, `${service}/dist/src/main.js`, { ...program, env: { ...program.env, ...own } }),
     isReady: async () => {
       const url = `http://127.0.0.1:${metricsPort}/readyz`
       const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })

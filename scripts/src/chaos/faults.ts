@@ -1,0 +1,81 @@
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { ChaosSystem } from './processes.js'
+import { type PlannedFault, PROXIED } from './schedule.js'
+import type { ProxyFault } from './tcp-proxy.js'
+
+interface FaultDeps {
+  readonly system: ChaosSystem
+  /** Closes an event that is being voted in. */
+  readonly closeEvent: () => Promise<void>
+}
+
+/** Does a fault, and undoes it where it lasts; what dies comes back by itself. */
+export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<void> => {
+  const { name, lastsMs, targets } = fault
+  const { system } = deps
+  const proxied = PROXIED.find((server) => name.endsWith(`-${server}`))
+  const proxyFault = proxyFaultOf(name)
+  if (name.startsWith('kill-')) {
+    for (const target of targets) system.signal(target, 'SIGKILL')
+  } else if (name.startsWith('stop-')) {
+    const stopped = targets.map((target) => system.signal(target, 'SIGSTOP'))
+    await pause(lastsMs)
+    for (const send of stopped) send('SIGCONT')
+  } else if (proxied && proxyFault) {
+    system.proxies[proxied].begin(proxyFault)
+    await pause(lastsMs)
+    system.proxies[proxied].end()
+  } else if (name === 'flushall') {
+    await flushRedis(system.direct.redisUrl)
+  } else if (name === 'redis-older-file') {
+    await restoreOlderRedisFile(system, lastsMs)
+  } else if (name === 'close-event') {
+    await deps.closeEvent()
+  } else {
+    throw new Error(`nobody knows how to do ${name}`)
+  }
+}
+
+/** Ends whatever lasts. */
+export const heal = (system: ChaosSystem): void => {
+  for (const server of PROXIED) system.proxies[server].end()
+}
+
+const proxyFaultOf = (name: string): ProxyFault | undefined =>
+  (['cut', 'delay', 'half-open'] as const).find((fault) => name.startsWith(`${fault}-`))
+
+const flushRedis = async (url: string): Promise<void> => {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+  // A Redis that is just being started again has nothing to lose.
+  redis.on('error', () => undefined)
+  try {
+    await redis.connect()
+    await redis.flushall()
+  } catch {
+    // As above.
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/**
+ * The append-only file as it was some seconds ago, as after a restored backup. The server is stopped while its
+ * files are copied, so that each copy is of one moment, and while they are put back, so that it does not write
+ * into them; then it is killed, and what comes up reads the older ones.
+ */
+const restoreOlderRedisFile = async (system: ChaosSystem, olderMs: number): Promise<void> => {
+  const files = join(system.redisDataDir, 'appendonlydir')
+  const copy = join(system.redisDataDir, 'older')
+  const resume = system.signal('redis', 'SIGSTOP')
+  await rm(copy, { recursive: true, force: true })
+  await cp(files, copy, { recursive: true })
+  resume('SIGCONT')
+  await pause(olderMs)
+  const kill = system.signal('redis', 'SIGSTOP')
+  await rm(files, { recursive: true, force: true })
+  await cp(copy, files, { recursive: true })
+  kill('SIGKILL')
+}

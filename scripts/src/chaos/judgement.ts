@@ -1,0 +1,138 @@
+import { type AttemptRecord, attemptsOf, type LedgerLine } from './ledger.js'
+
+/** An entry of the log, and what the rules of counting make of it. */
+export interface LoggedVote {
+  readonly shard: number
+  readonly sequence: number
+  readonly event: number
+  readonly voter: number
+  readonly contestant: number
+  readonly outcome: 'counted' | 'rejected' | 'superseded'
+}
+
+export interface LogContents {
+  readonly shards: number
+  readonly votes: readonly LoggedVote[]
+  readonly closings: readonly { readonly shard: number; readonly event: number }[]
+}
+
+/** What can be wrong, in the columns of the report. */
+export type Column = 'lost' | 'doubled' | 'stuck' | 'other'
+
+export interface Violation {
+  readonly column: Column
+  readonly what: string
+  /** When the vote at fault was first sent; undefined where no vote is at fault. */
+  readonly atMs: number | undefined
+  readonly detail: string
+}
+
+/** A repeat with the same key gets the same answer for this long; later the vote itself answers, with 409. */
+const REMEMBERED_MS = 28_000
+
+/** What clients were told, against what the log holds. Contestants tell the attempts of a voter apart. */
+export const judge = (lines: readonly LedgerLine[], log: LogContents): Violation[] => {
+  const attempts = attemptsOf(lines)
+  const logged = new Map<string, LoggedVote[]>()
+  for (const vote of log.votes) {
+    const name = nameOf(vote)
+    const entries = logged.get(name)
+    if (entries) entries.push(vote)
+    else logged.set(name, [vote])
+  }
+  const closing = new Set(lines.filter(({ kind }) => kind === 'closing').map((line) => eventOf(line)))
+  return [
+    ...attempts.flatMap((record) => judgeAttempt(record, logged.get(nameOf(record.attempt)) ?? [], closing)),
+    ...judgeVoters(attempts, logged),
+    ...judgeClosings(lines, log),
+  ]
+}
+
+interface Voted {
+  readonly event: number
+  readonly voter: number
+}
+const nameOf = ({ event, voter }: Voted): string => `${event}.${voter}`
+const eventOf = (line: LedgerLine): number | undefined => ('event' in line ? line.event : undefined)
+
+/** One attempt, and the entries of its voter in its event. */
+const judgeAttempt = (
+  record: AttemptRecord,
+  entries: readonly LoggedVote[],
+  closing: ReadonlySet<number | undefined>,
+): Violation[] => {
+  const { attempt, final } = record
+  const found = (column: Column, what: string): Violation[] => [
+    { column, what, atMs: attempt.atMs, detail: JSON.stringify({ ...record, entries }) },
+  ]
+  if (!final) return found('stuck', 'an attempt without an answer')
+  const entry = entries.find(({ contestant }) => contestant === attempt.contestant)
+  const isRemembered = final.atMs - attempt.atMs < REMEMBERED_MS
+  switch (final.status) {
+    case 200:
+      if (!entry) return found('lost', '200 and not in the log')
+      if (entry.outcome !== 'counted') return found('lost', `200 and ${entry.outcome}`)
+      if (final.voteId !== attempt.voteId) return found('other', '200 with another vote_id')
+      return []
+    case 409:
+      if (final.code !== 'DUPLICATE_VOTE') return found('other', `409 ${final.code}`)
+      if (entries.length === 0) return found('lost', '409 without a logged vote')
+      if (final.voteId !== attempt.voteId) return found('other', '409 with another vote_id')
+      if (entry && isRemembered) return found('other', "409 for the logged vote's own attempt")
+      return []
+    default:
+      if (final.status !== 403 || final.code !== 'VOTING_CLOSED' || !closing.has(attempt.event)) {
+        return found('other', `wrongly refused: ${final.status} ${final.code}`)
+      }
+      if (entry && isRemembered) return found('other', 'finally refused and in the log')
+      return []
+  }
+}
+
+/** What concerns a voter, whichever attempt it was. */
+const judgeVoters = (
+  attempts: readonly AttemptRecord[],
+  logged: ReadonlyMap<string, readonly LoggedVote[]>,
+): Violation[] => {
+  const known = new Map<string, { atMs: number; contestants: Set<number>; accepted: number }>()
+  for (const { attempt, final } of attempts) {
+    const voter = known.get(nameOf(attempt)) ?? { atMs: attempt.atMs, contestants: new Set(), accepted: 0 }
+    voter.contestants.add(attempt.contestant)
+    if (final?.status === 200) voter.accepted += 1
+    known.set(nameOf(attempt), voter)
+  }
+  const violations: Violation[] = []
+  for (const [name, { accepted, atMs }] of known) {
+    if (accepted > 1) {
+      violations.push({ column: 'doubled', what: 'two attempts answered 200', atMs, detail: name })
+    }
+  }
+  for (const [name, entries] of logged) {
+    const voter = known.get(name)
+    const detail = JSON.stringify(entries)
+    if (entries.length > 1) {
+      violations.push({ column: 'doubled', what: 'in the log twice', atMs: voter?.atMs, detail })
+    }
+    if (entries.some(({ contestant }) => !voter?.contestants.has(contestant))) {
+      violations.push({ column: 'other', what: 'in the log and never sent', atMs: voter?.atMs, detail })
+    }
+  }
+  return violations
+}
+
+/** An event whose closing was answered is closed in every shard, once. */
+const judgeClosings = (lines: readonly LedgerLine[], log: LogContents): Violation[] =>
+  lines
+    .filter((line) => line.kind === 'closed')
+    .flatMap(({ event, atMs }) =>
+      Array.from({ length: log.shards }, (_, shard) => shard)
+        .filter(
+          (shard) => !log.closings.some((closing) => closing.shard === shard && closing.event === event),
+        )
+        .map((shard) => ({
+          column: 'lost' as const,
+          what: 'a closing answered and not in the log',
+          atMs,
+          detail: `event ${event}, shard ${shard}`,
+        })),
+    )

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { judgeBoards, type SeenBoard } from '../../src/chaos/board-history.js'
+import { judge, type LogContents, type LoggedVote } from '../../src/chaos/judgement.js'
+import { type AttemptRecord, attemptsOf, type LedgerLine, parseLedger } from '../../src/chaos/ledger.js'
+import { type DoneFault, resultsOf } from '../../src/chaos/results.js'
+
+type AnswerGiven = { status: number; code?: string; voteId?: string; atMs?: number }
+
+/** One attempt as the ledger has it: its line, then a line for each answer. */
+const attempted = (
+  voter: number,
+  answers: readonly AnswerGiven[],
+  { contestant = 1, event = 1, atMs = 1_000 } = {},
+): LedgerLine[] => {
+  const key = `${event}.${voter}.${contestant}`
+  const voteId = `vote-${event}-${voter}`
+  return [
+    { kind: 'attempt', key, event, voter, contestant, voteId, second: false, atMs },
+    ...answers.map((answer): LedgerLine => {
+      const isNamed = answer.status === 200 || answer.status === 409
+      const code = answer.status === 409 ? 'DUPLICATE_VOTE' : ''
+      const told = { code, voteId: isNamed ? voteId : '', atMs: atMs + 10, ...answer }
+      return { kind: 'answer', key, via: 'rest', sentAtMs: atMs, ...told }
+    }),
+  ]
+}
+
+const vote = (voter: number, given: Partial<LoggedVote> = {}): LoggedVote => ({
+  shard: voter % 2,
+  sequence: voter,
+  event: 1,
+  voter,
+  contestant: 1,
+  outcome: 'counted',
+  ...given,
+})
+const logOf = (...votes: LoggedVote[]): LogContents => ({ shards: 2, votes, closings: [] })
+const found = (lines: readonly LedgerLine[], log: LogContents) =>
+  judge(lines, log).map(({ column, what }) => `${column}: ${what}`)
+
+const CLOSED = { status: 403, code: 'VOTING_CLOSED' }
+const closing: LedgerLine = { kind: 'closing', event: 1, atMs: 0 }
+
+describe('the judgement over answers and the log', () => {
+  it('finds nothing where everybody was told the truth', () => {
+    const lines = [
+      closing,
+      ...attempted(1, [{ status: 200 }]),
+      ...attempted(1, [{ status: 409 }], { contestant: 2 }),
+      ...attempted(2, [{ status: 0 }, { status: 503 }, { status: 200 }]),
+      ...attempted(3, [CLOSED]),
+    ]
+    assert.deepEqual(found(lines, logOf(vote(1), vote(2))), [])
+  })
+
+  it('finds a vote answered 200 that is not in the log, or does not count', () => {
+    const lines = attempted(1, [{ status: 200 }])
+    assert.deepEqual(found(lines, logOf()), ['lost: 200 and not in the log'])
+    assert.deepEqual(found(lines, logOf(vote(1, { outcome: 'rejected' }))), ['lost: 200 and rejected'])
+  })
+
+  it('finds a voter who is in the log twice, or was answered 200 twice', () => {
+    const lines = [...attempted(1, [{ status: 200 }]), ...attempted(1, [{ status: 409 }], { contestant: 2 })]
+    const twice = logOf(vote(1), vote(1, { sequence: 9, outcome: 'superseded' }))
+    assert.deepEqual(found(lines, twice), ['doubled: in the log twice'])
+    const both = [...attempted(1, [{ status: 200 }]), ...attempted(1, [{ status: 200 }], { contestant: 2 })]
+    assert.ok(found(both, logOf(vote(1))).includes('doubled: two attempts answered 200'))
+  })
+
+  it('finds an attempt that nobody ever answered', () => {
+    assert.deepEqual(found(attempted(1, [{ status: 503 }]), logOf()), ['stuck: an attempt without an answer'])
+    assert.deepEqual(found(attempted(1, []), logOf(vote(1))), ['stuck: an attempt without an answer'])
+  })
+
+  it('finds a 409 without a logged vote, and one for the very attempt that is logged', () => {
+    const lines = attempted(1, [{ status: 409 }])
+    assert.deepEqual(found(lines, logOf()), ['lost: 409 without a logged vote'])
+    assert.deepEqual(found(lines, logOf(vote(1))), ["other: 409 for the logged vote's own attempt"])
+  })
+
+  it('lets a repeat be called a duplicate when its first try is long ago', () => {
+    const lines = attempted(1, [{ status: 0 }, { status: 409, atMs: 40_000 }])
+    assert.deepEqual(found(lines, logOf(vote(1))), [])
+  })
+
+  it('finds another vote_id than the vote has', () => {
+    const first = attempted(1, [{ status: 200, voteId: 'x' }])
+    assert.deepEqual(found(first, logOf(vote(1))), ['other: 200 with another vote_id'])
+    const second = attempted(1, [{ status: 409, voteId: 'x' }], { contestant: 2 })
+    assert.ok(found(second, logOf(vote(1))).includes('other: 409 with another vote_id'))
+  })
+
+  it('finds a vote that was finally refused and is in the log', () => {
+    const lines = [closing, ...attempted(1, [CLOSED])]
+    assert.deepEqual(found(lines, logOf(vote(1))), ['other: finally refused and in the log'])
+  })
+
+  it('finds a refusal that has no reason: a closing nobody asked for, an unknown event, an invalid token', () => {
+    for (const answer of [CLOSED, { status: 404, code: 'EVENT_NOT_FOUND' }, { status: 401, code: 'X' }]) {
+      const [only] = found(attempted(1, [answer]), logOf())
+      assert.equal(only, `other: wrongly refused: ${answer.status} ${answer.code}`)
+    }
+  })
+
+  it('finds a vote in the log that nobody sent', () => {
+    assert.deepEqual(found([], logOf(vote(1))), ['other: in the log and never sent'])
+    const lines = attempted(1, [{ status: 409 }], { contestant: 2 })
+    assert.deepEqual(found(lines, logOf(vote(1))), ['other: in the log and never sent'])
+  })
+
+  it('finds a closing that was answered and is not in every shard', () => {
+    const closed: LedgerLine = { kind: 'closed', event: 1, atMs: 0 }
+    const inOne = { ...logOf(), closings: [{ shard: 0, event: 1 }] }
+    assert.deepEqual(found([closed], inOne), ['lost: a closing answered and not in the log'])
+  })
+})
+
+describe('the ledger', () => {
+  it('is readable up to its last whole line, wherever its writer died', () => {
+    const lines = attempted(1, [{ status: 200 }])
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+    for (let length = 0; length <= text.length; length += 1) {
+      const read = parseLedger(text.slice(0, length))
+      assert.deepEqual(read, lines.slice(0, read.length))
+    }
+    assert.deepEqual(parseLedger(text), lines)
+  })
+
+  it('takes the first answer that ends an attempt as its answer', () => {
+    const [record] = attemptsOf(attempted(1, [{ status: 0 }, { status: 503 }, { status: 200 }]))
+    assert.equal(record?.final?.status, 200)
+    assert.equal(record?.answers.length, 3)
+  })
+})
+
+describe('the judgement over boards', () => {
+  const board = (version: number, ...totals: number[]): SeenBoard => {
+    const total = totals.reduce((sum, votes) => sum + votes, 0)
+    return { atMs: version, version, total, totals }
+  }
+  const counted = new Map([
+    [0, 2],
+    [1, 1],
+  ])
+  const what = (boards: readonly SeenBoard[]) =>
+    judgeBoards(boards, counted).map((violation) => violation.what)
+
+  it('finds nothing in boards that only grow, to what was counted', () => {
+    assert.deepEqual(what([board(1, 0, 0), board(2, 1, 1), board(2, 1, 1), board(5, 2, 1)]), [])
+  })
+
+  it('finds a version or a total that went back', () => {
+    assert.deepEqual(what([board(3, 1, 1), board(2, 1, 1), board(5, 2, 1)]), ['a board went back'])
+    assert.deepEqual(what([board(1, 1, 1), board(2, 2, 0), board(5, 2, 1)]), ['a board went back'])
+  })
+
+  it('finds a last board that lacks a vote, a sum that is wrong, and that there was no board', () => {
+    assert.deepEqual(what([board(4, 1, 1)]), ['the last board is not exact'])
+    assert.deepEqual(what([{ ...board(4, 2, 0), total: 3 }, board(5, 2, 1)]), ['a board does not add up'])
+    assert.deepEqual(what([]), ['no board was seen'])
+  })
+})
+
+describe('the results by fault', () => {
+  const done: DoneFault[] = [
+    { name: 'kill-ingest', atMs: 1_000, untilMs: 5_000 },
+    { name: 'flushall', atMs: 5_000, untilMs: Number.POSITIVE_INFINITY },
+  ]
+  const answered = (voter: number, atMs: number, tookMs: number): AttemptRecord[] =>
+    attemptsOf(attempted(voter, [{ status: 200, atMs: atMs + tookMs }], { atMs }))
+  const attempts = [
+    ...answered(2, 500, 40),
+    ...answered(1, 900, 50),
+    ...answered(2, 1_010, 20),
+    ...answered(1, 1_100, 1_900),
+    ...answered(4, 5_100, 30),
+    ...answered(3, 5_200, 30),
+  ]
+
+  it('count recovery until the last shard acknowledges a vote that was sent after the fault', () => {
+    const rows = resultsOf(done, attempts, [], 2)
+    assert.deepEqual(
+      rows.map(({ fault, runs, recoveryMsMax, p99MsMax }) => [fault, runs, recoveryMsMax, p99MsMax]),
+      [
+        ['(no fault)', 0, undefined, 50],
+        ['flushall', 1, 230, 30],
+        ['kill-ingest', 1, 2_000, 1_900],
+      ],
+    )
+  })
+
+  it('lay a violation on the fault that came before its vote', () => {
+    const violation = { column: 'lost', what: '', detail: '', atMs: 1_100 } as const
+    const rows = resultsOf(done, attempts, [violation, { ...violation, atMs: undefined }], 2)
+    assert.deepEqual(
+      rows.map(({ lost }) => lost),
+      [1, 0, 1],
+    )
+  })
+})
