@@ -17,7 +17,7 @@ import {
   type Vote,
 } from '@votestream/schema/votes'
 import { type Committer, createCommitter } from './committer.js'
-import { createGroupCommit } from './group-commit.js'
+import { createGroupCommit, TAKEOVER_RECORDS } from './group-commit.js'
 import { bytesOf, type Item, messageOf, settleStored } from './lane-items.js'
 import { createShardOwner, type ShardOwner } from './shard-owner.js'
 import { decideSubmissions } from './submissions.js'
@@ -49,8 +49,9 @@ const DRAIN_MS = 2_000
  * The owner of one shard at work, until the signal:
  *
  * 1. It learns who has voted (takeover). Dying here: nothing was promised.
- * 2. It appends a takeover record. From then on whatever an earlier owner still has under way is refused by the
- *    fence. Dying here: the next owner does the same.
+ * 2. It appends its takeover records. From then on whatever an earlier owner still has under way is refused by
+ *    the fence. What slips in between them refuses the next record, and the takeover is begun again. Dying here:
+ *    the next owner does the same.
  * 3. It reads the attempts of the last half minute, while it works: whoever has voted already waits for them.
  * 4. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
  *    in the log, and the next owner answers a repeat of the attempt from there.
@@ -75,7 +76,9 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
   const subscriptions: Subscription[] = []
   let closingTimer: NodeJS.Timeout | undefined
   try {
-    await committer.commit((settle) => ({ is: 'takeover', owner: instance, settle }))
+    for (let record = 0; record < TAKEOVER_RECORDS; record += 1) {
+      await committer.commit((settle) => ({ is: 'takeover', owner: instance, settle }))
+    }
     subscriptions.push(
       nats.connection.subscribe(ingestSubject(shard), {
         callback: (error, message) => {
