@@ -18,7 +18,9 @@ export interface LeaseBucket {
   /** @param before the revision that is replaced; 0: none. @returns the new one, or 0: another one stands there. */
   swap(key: string, owner: string, before: number): number
   drop(key: string, revision: number): void
-  live(prefix: string): ReadonlyMap<string, Lease>
+  isLive(key: string): boolean
+  /** How many entries whose key begins so are live. */
+  liveCount(prefix: string): number
 }
 
 const TTL_MS = 3_000
@@ -45,8 +47,12 @@ export const createLeaseBucket = (kernel: Kernel): LeaseBucket => {
     drop(key, revision) {
       if (liveAt(key)?.revision === revision) entries.delete(key)
     },
-    live: (prefix) =>
-      new Map([...entries].filter(([key]) => key.startsWith(prefix) && liveAt(key) !== undefined)),
+    isLive: (key) => liveAt(key) !== undefined,
+    liveCount(prefix) {
+      let count = 0
+      for (const key of entries.keys()) if (key.startsWith(prefix) && liveAt(key)) count += 1
+      return count
+    },
   }
 }
 
@@ -64,6 +70,7 @@ export const createIngest = (world: World, name: string): Process =>
     const holdings = new Map<Shard, Holding>()
     const taking = new Set<Shard>()
     let renewedAtMs = Number.NEGATIVE_INFINITY
+    const shards = allShards(world.shards.length)
     const keyOf = (shard: Shard): string => `ingest.${shard}`
 
     const work = (shard: Shard, holding: Holding): void => {
@@ -128,13 +135,11 @@ export const createIngest = (world: World, name: string): Process =>
       for (const [shard, holding] of holdings) {
         if (kernel.now() - holding.renewedAtMs > TRUST_MS) giveUp(shard, holding)
       }
-      const shards = allShards(world.shards.length)
-      const live = leases.live('ingest.')
       const decision = decideLeases({
         shards,
         held: new Set([...holdings.keys(), ...taking].filter((shard) => !holdings.get(shard)?.ending)),
-        taken: new Set(shards.filter((shard) => live.has(keyOf(shard)) || holdings.get(shard)?.ending)),
-        members: new Set([`member.${name}`, ...leases.live('member.').keys()]).size,
+        taken: new Set(shards.filter((shard) => leases.isLive(keyOf(shard)) || holdings.get(shard)?.ending)),
+        members: leases.liveCount('member.') + (leases.isLive(`member.${name}`) ? 0 : 1),
       })
       for (const shard of decision.take) take(shard)
       for (const shard of decision.release) {

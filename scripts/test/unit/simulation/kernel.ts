@@ -18,7 +18,8 @@ export interface Kernel {
 }
 
 export const BEGIN_MS = 1_000_000_000_000
-const LATE_MS = 4_000
+/** A late message comes up to so much later. */
+export const LATE_MS = 4_000
 
 interface Happening {
   readonly atMs: number

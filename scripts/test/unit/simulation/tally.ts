@@ -13,7 +13,8 @@ import type { World } from './world.js'
 
 const ANSWER_TIMEOUT_MS = 1_000
 const LOOK_EVERY_MS = 1_000
-const READ_EVERY_MS = 40
+const READ_EVERY_MS = 20
+const LOG_POLLED_EVERY_MS = 100
 const READ_AT_ONCE = 6
 const RETRY_MS = 100
 
@@ -91,12 +92,12 @@ const runLane = (world: World, process: Process, shard: Shard): void => {
     }
     const read = (): void => {
       if (round !== ofRound) return
-      const messages = broker.log.slice(sequence, sequence + world.kernel.int(1, READ_AT_ONCE))
-      const last = messages.at(-1)
-      if (!last) {
-        process.later(READ_EVERY_MS, read)
+      if (broker.log.length <= sequence) {
+        process.later(LOG_POLLED_EVERY_MS, read)
         return
       }
+      const messages = broker.log.slice(sequence, sequence + world.kernel.int(1, READ_AT_ONCE))
+      const last = messages.at(-1) as (typeof messages)[number]
       process.mayDieHere()
       const previous = sequence
       ask(

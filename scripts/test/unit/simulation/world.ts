@@ -10,7 +10,7 @@ import type { Vote } from '@votestream/schema/votes'
 import { type Broker, createBroker } from './broker.js'
 import { type Checks, createChecks } from './checks.js'
 import { createIngest, createIntruder, createLeaseBucket, type LeaseBucket } from './ingest.js'
-import { BEGIN_MS, createKernel, type Kernel } from './kernel.js'
+import { BEGIN_MS, createKernel, type Kernel, LATE_MS } from './kernel.js'
 import type { OwnerLane } from './owner-lane.js'
 import type { PlantedBug } from './planted.js'
 import type { Process } from './process.js'
@@ -125,7 +125,7 @@ const live = (world: World): void => {
   if (!kernel.runUntil(checks.drained, until + 10_000)) violated('a view never reaches the end of its log')
   // What is still on its way may arrive: it must change nothing.
   const settledAtMs = kernel.now()
-  kernel.runUntil(() => kernel.now() > settledAtMs + 5_000 && checks.drained(), settledAtMs + 6_000)
+  kernel.runUntil(() => kernel.now() > settledAtMs + LATE_MS && checks.drained(), settledAtMs + 2 * LATE_MS)
   checks.atTheEnd()
 }
 
