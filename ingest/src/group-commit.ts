@@ -49,7 +49,13 @@ interface GroupCommitOptions<Item> {
 }
 
 /** Batches under way at once: one on its way to disk, one on its way to the broker. */
-const INFLIGHT_MAX = 2
+export const INFLIGHT_MAX = 2
+/**
+ * Records that a new writer appends, one after the other, before anything else. One would not do: it stands in
+ * the place of an earlier writer's first batch under way, and the second one, which expects just that place to be
+ * filled, would pass the fence. Behind this many there is nothing that a batch from before could expect.
+ */
+export const TAKEOVER_RECORDS = INFLIGHT_MAX
 
 type Fate = 'sent' | 'stored' | 'doubtful' | 'refused'
 

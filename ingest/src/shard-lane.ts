@@ -9,27 +9,20 @@ import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
 import {
   BATCH_BYTES_MAX,
   BATCH_VOTES_MAX,
-  type Closing,
   closeReply,
   closeRequest,
   encodeOutcomes,
   logMessage,
-  type Outcome,
   submissionBatch,
   type Vote,
-  voteBytesMax,
 } from '@votestream/schema/votes'
 import { type Committer, createCommitter } from './committer.js'
-import { type Batch, createGroupCommit } from './group-commit.js'
-import { createShardOwner, type PendingVote, type ShardOwner } from './shard-owner.js'
+import { createGroupCommit, TAKEOVER_RECORDS } from './group-commit.js'
+import { bytesOf, type Item, messageOf, settleStored } from './lane-items.js'
+import { createShardOwner, type ShardOwner } from './shard-owner.js'
+import { decideSubmissions } from './submissions.js'
 import { takeOver } from './takeover.js'
 import { createVoteLog } from './vote-log.js'
-
-/** What the owner appends: one of these each. */
-type Item =
-  | { readonly is: 'vote'; readonly pending: PendingVote }
-  | { readonly is: 'closing'; readonly closing: Closing; readonly settle: () => void }
-  | { readonly is: 'takeover'; readonly owner: string; readonly settle: () => void }
 
 export interface ShardLaneOptions {
   readonly nats: Nats
@@ -56,8 +49,9 @@ const DRAIN_MS = 2_000
  * The owner of one shard at work, until the signal:
  *
  * 1. It learns who has voted (takeover). Dying here: nothing was promised.
- * 2. It appends a takeover record. From then on whatever an earlier owner still has under way is refused by the
- *    fence. Dying here: the next owner does the same.
+ * 2. It appends its takeover records. From then on whatever an earlier owner still has under way is refused by
+ *    the fence. What slips in between them refuses the next record, and the takeover is begun again. Dying here:
+ *    the next owner does the same.
  * 3. It reads the attempts of the last half minute, while it works: whoever has voted already waits for them.
  * 4. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
  *    in the log, and the next owner answers a repeat of the attempt from there.
@@ -75,14 +69,16 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
       bytesOf,
     }),
     log: createVoteLog({ nats, shard, appendTimeoutMs }),
-    encode,
-    onStored: (batch) => onStored(owner, batch),
+    encode: (batch) => logMessage.encode(messageOf(batch.items)),
+    onStored: (batch) => settleStored(owner, batch.items),
   })
   const close = createCloser(owner, committer, options.now)
   const subscriptions: Subscription[] = []
   let closingTimer: NodeJS.Timeout | undefined
   try {
-    await committer.commit((settle) => ({ is: 'takeover', owner: instance, settle }))
+    for (let record = 0; record < TAKEOVER_RECORDS; record += 1) {
+      await committer.commit((settle) => ({ is: 'takeover', owner: instance, settle }))
+    }
     subscriptions.push(
       nats.connection.subscribe(ingestSubject(shard), {
         callback: (error, message) => {
@@ -147,26 +143,15 @@ const takeSubmissions = (
     message.respond(encodeOutcomes(null))
     return
   }
-  if (committer.stopped) {
-    message.respond(encodeOutcomes(null))
-    return
-  }
-  if (committer.size + votes.length > waitingVotesMax) {
-    message.respond(encodeOutcomes(votes.map(() => 'unavailable')))
-    return
-  }
-  const outcomes: Outcome[] = new Array(votes.length)
-  let open = votes.length
-  const nowMs = now()
-  for (const [index, vote] of votes.entries()) {
-    const settle = (outcome: Outcome): void => {
-      outcomes[index] = outcome
-      open -= 1
-      if (open === 0) message.respond(encodeOutcomes(outcomes))
-    }
-    const pending = owner.submit(vote, settle, nowMs, closings.get(vote.event) ?? null)
-    if (pending) committer.add({ is: 'vote', pending })
-  }
+  decideSubmissions(votes, (outcomes) => message.respond(encodeOutcomes(outcomes)), {
+    owner,
+    stopped: committer.stopped,
+    committing: committer.size,
+    waitingVotesMax,
+    nowMs: now(),
+    closesAtMs: (event) => closings.get(event) ?? null,
+    append: (pending) => committer.add({ is: 'vote', pending }),
+  })
 }
 
 const takeClose = async (
@@ -180,24 +165,5 @@ const takeClose = async (
   } catch (error) {
     logger.warn({ err: error }, 'an event could not be closed here')
     message.respond(closeReply.encode({ closed: false }))
-  }
-}
-
-const bytesOf = (item: Item): number => (item.is === 'vote' ? voteBytesMax(item.pending.vote) : 64)
-
-const encode = ({ items }: Batch<Item>): Uint8Array =>
-  logMessage.encode({
-    votes: items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : [])),
-    closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
-    takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
-  })
-
-const onStored = (owner: ShardOwner, { items }: Batch<Item>): void => {
-  for (const item of items) {
-    if (item.is === 'vote') owner.stored(item.pending)
-    else {
-      if (item.is === 'closing') owner.closed(item.closing.event)
-      item.settle()
-    }
   }
 }

@@ -36,8 +36,12 @@ export interface ShardOwner {
   submit(vote: Vote, settle: Settle, nowMs: number, closesAtMs: number | null): PendingVote | undefined
   /** Answers everyone who waits for this vote: it is on disk. */
   stored(pending: PendingVote): void
-  /** @returns the closing to append, unless the event is closed here, or about to be. */
+  /**
+   * @returns the closing to append, unless the event is closed here, or about to be. Of an event that ends at a
+   * known time it is to be asked for soon after: whoever comes too late waits for it.
+   */
   close(event: EventNumber, nowMs: number): Closing | undefined
+  /** The closing is on disk. */
   closed(event: EventNumber): void
   /** From now on every recent attempt is known: answers those who waited for that. */
   attemptsLearned(): void
@@ -49,12 +53,32 @@ export interface ShardOwner {
 const WAITING_MAX = 100_000
 /** Submissions that may wait for the attempts of before the takeover. */
 const UNLEARNED_MAX = 20_000
+/** Submissions that may wait for a closing on its way to disk. */
+const LATE_MAX = 20_000
 
 export const createShardOwner = (state: OwnerState): ShardOwner => {
   const { voted, attempts, closed } = state
   const pending = new Map<EventNumber, Map<VoterNumber, PendingVote>>()
   let waitingCount = 0
   let unlearned: { readonly vote: Vote; readonly settle: Settle }[] = []
+  /** Events whose closing is not on disk yet. */
+  const closing = new Set<EventNumber>()
+  const late = new Map<EventNumber, Settle[]>()
+  let lateCount = 0
+
+  /**
+   * Says `closed` once the closing is on disk, and not before: an owner that has lost its shard does not know
+   * what the next one took. Behind a closing in the log there is nothing to be missed.
+   */
+  const refuse = (event: EventNumber, settle: Settle): void => {
+    if (closed.has(event) && !closing.has(event)) settle('closed')
+    else if (lateCount < LATE_MAX) {
+      const waiting = late.get(event) ?? []
+      late.set(event, waiting)
+      waiting.push(settle)
+      lateCount += 1
+    } else settle('unavailable')
+  }
 
   return {
     submit(vote, settle, nowMs, closesAtMs) {
@@ -80,8 +104,9 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
         settle('duplicate')
         return undefined
       }
-      if (closed.has(event) || (closesAtMs !== null && closesAtMs <= nowMs)) {
-        settle('closed')
+      // Who waits for the closing is refused by it, so the event stays over though the clock goes back.
+      if (closed.has(event) || late.has(event) || (closesAtMs !== null && closesAtMs <= nowMs)) {
+        refuse(event, settle)
         return undefined
       }
       state.lastAckedAtMs = Math.max(state.lastAckedAtMs, nowMs)
@@ -107,9 +132,15 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       if (closed.has(event)) return undefined
       // From here on no vote of this event is accepted, so none can stand behind the closing in the log.
       closed.add(event)
+      closing.add(event)
       return { event, closedAtMs: nowMs }
     },
     closed(event) {
+      closing.delete(event)
+      const waiting = late.get(event) ?? []
+      late.delete(event)
+      lateCount -= waiting.length
+      for (const settle of waiting) settle('closed')
       // Nobody can vote in it any more, so nobody need be remembered; attempts stay known for a while.
       voted.drop(event)
     },
@@ -120,7 +151,8 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       for (const { vote, settle } of waiting) {
         const { event, voter, attempt } = vote
         if (attempts.is(event, voter, attempt)) settle('accepted')
-        else settle(voted.has(event, voter) ? 'duplicate' : 'closed')
+        else if (voted.has(event, voter)) settle('duplicate')
+        else refuse(event, settle)
       }
     },
     abandon() {
@@ -130,6 +162,8 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
         for (const { waiting } of voters.values()) for (const waiter of waiting) waiter.settle('unavailable')
       }
       pending.clear()
+      for (const waiting of late.values()) for (const settle of waiting) settle('unavailable')
+      late.clear()
     },
   }
 }

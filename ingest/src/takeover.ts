@@ -9,6 +9,7 @@ import { type LogMessage, logMessage } from '@votestream/schema/votes'
 import type { ChainableCommander } from 'ioredis'
 import { ATTEMPTS_KEPT_MS, createAttempts } from './attempts.js'
 import { type OwnerState, replayAttempts, replayMessage } from './shard-owner.js'
+import { decideReading, usableCheckpoint } from './takeover-decision.js'
 
 interface TakeoverOptions {
   readonly nats: Nats
@@ -51,20 +52,15 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
   })
   // Asked after Redis, which is behind the log at every moment: one that is ahead is the view of another log.
   const position = await logPosition(nats, shard)
-  if (kept && kept.sequence > position.lastSequence)
-    throw new Error(`shard ${shard}: Redis is ahead of the log`)
-  if (!kept && position.firstSequence > 1) {
-    throw new Error(
-      `shard ${shard}: the log begins at ${position.firstSequence} and Redis has nothing before`,
-    )
-  }
+  const decision = decideReading(kept?.sequence, position)
+  if (decision.do === 'refuse') throw new Error(`shard ${shard}: ${decision.why}`)
 
-  const keptSequence = kept?.sequence ?? 0
+  const { keptSequence } = decision
   const state: OwnerState = {
     voted: kept?.voted ?? createVotedSet(shards),
     closed: kept?.closed ?? new Set(),
     attempts: createAttempts(),
-    attemptsKnown: keptSequence === 0,
+    attemptsKnown: decision.attemptsKnown,
     lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
   }
   const read = async (fromSequence: number, toSequence: number, learn: (message: LogMessage) => void) => {
@@ -81,7 +77,7 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
     signal.throwIfAborted()
   }
   const { lastSequence } = position
-  await read(keptSequence + 1, lastSequence, (message) => replayMessage(state, message))
+  await read(decision.fromSequence, lastSequence, (message) => replayMessage(state, message))
   logger.info(
     {
       shard,
@@ -177,14 +173,3 @@ async function* chunkSlices(read: Read, shard: Shard, event: EventNumber): Async
 }
 
 const CHECKPOINT_FIELDS = ['generation', 'sequence', 'whole_at'] as const
-
-/** The sequence up to which Redis is whole, when it speaks of this log and the log reaches back to it. */
-const usableCheckpoint = (
-  [storedGeneration, stored, wholeAt]: (string | null)[],
-  { generation, firstSequence }: LogPosition,
-): number | undefined => {
-  if (storedGeneration !== generation) return undefined
-  const sequence = Number(stored)
-  const whole = sequence >= Number(wholeAt ?? 0)
-  return whole && sequence + 1 >= firstSequence ? sequence : undefined
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { type Batch, createGroupCommit, type Step } from '../../src/group-commit.js'
+import { type Batch, createGroupCommit, type Step, TAKEOVER_RECORDS } from '../../src/group-commit.js'
 
 /** A log with a fence, as the broker keeps it, whose answers may be lost and whose messages may come late. */
 const createWorld = () => {
@@ -151,6 +151,16 @@ describe('group commit', () => {
     assert.equal(machine.lost, true)
     machine.add(2)
     assert.equal(machine.next(), undefined)
+  })
+
+  it('nothing that a writer had under way gets into the log behind the records of the next one', () => {
+    const world = createWorld()
+    const stale = machineFor(1)
+    stale.add(1)
+    stale.add(2)
+    const underWay = [appendOf(stale.next()), appendOf(stale.next())]
+    for (let record = 0; record < TAKEOVER_RECORDS; record += 1) world.append(`next-${record}`, [], record)
+    for (const { id, items, expected } of underWay) assert.equal(world.append(id, items, expected), 'refused')
   })
 
   it('a batch is bounded in bytes, and one item always fits', () => {

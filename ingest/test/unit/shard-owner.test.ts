@@ -88,11 +88,47 @@ describe("a shard's owner", () => {
     const { owner, outcomes, submit } = setUp()
     assert.ok(submit(voteOf(1), 999, 1_000))
     assert.equal(submit(voteOf(2), 1_000, 1_000), undefined)
-    assert.deepEqual(outcomes, ['closed'])
+    assert.equal(submit(voteOf(2), 999, 1_000), undefined, 'though the clock goes back')
     assert.deepEqual(owner.close(event, 1_000), { event, closedAtMs: 1_000 })
     assert.equal(owner.close(event, 2_000), undefined, 'a closing is appended once')
     assert.equal(submit(voteOf(3)), undefined)
-    assert.deepEqual(outcomes, ['closed', 'closed'])
+    owner.closed(event)
+    assert.equal(submit(voteOf(4)), undefined)
+    assert.deepEqual(outcomes, ['closed', 'closed', 'closed', 'closed'])
+  })
+
+  it('tells nobody that the event is closed before the closing is on disk', () => {
+    const { owner, outcomes, submit } = setUp()
+    submit(voteOf(1), 1_000, 1_000)
+    owner.close(event, 1_000)
+    submit(voteOf(2))
+    assert.deepEqual(outcomes, [])
+    // Another owner has the shard: it may have taken these very votes.
+    owner.abandon()
+    assert.deepEqual(outcomes, ['unavailable', 'unavailable'])
+  })
+
+  it('whoever waited for the attempts waits for a closing on its way to disk too', () => {
+    const { state, owner, outcomes, submit } = setUp()
+    state.attemptsKnown = false
+    owner.close(event, 1_000)
+    submit(voteOf(1))
+    owner.attemptsLearned()
+    assert.deepEqual(outcomes, [])
+    owner.closed(event)
+    assert.deepEqual(outcomes, ['closed'])
+  })
+
+  it('who waits for a closing does not gather without a bound', () => {
+    const { owner, outcomes, submit } = setUp()
+    for (let repeat = 0; repeat < 30_000; repeat += 1) submit(voteOf(1), 1_000, 1_000)
+    assert.equal(outcomes.length, 10_000)
+    assert.ok(outcomes.every((outcome) => outcome === 'unavailable'))
+    owner.close(event, 1_000)
+    owner.closed(event)
+    assert.equal(outcomes.length, 30_000)
+    assert.equal(submit(voteOf(2)), undefined)
+    assert.equal(outcomes.at(-1), 'closed')
   })
 
   it('an attempt that was accepted is still known after the closing', () => {

@@ -6,7 +6,8 @@ import type { Shard } from '@votestream/schema/numbers'
 import { logMessage } from '@votestream/schema/votes'
 import type { PartPublisher } from '../publish/part-publisher.js'
 import { type SequencedMessage, stretchCall } from './stretch.js'
-import { type Checkpoint, createView, type View } from './view.js'
+import { createView, type View } from './view.js'
+import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './view-decision.js'
 
 export interface TallyLaneOptions {
   readonly nats: Nats
@@ -50,13 +51,9 @@ const usableCheckpoint = async (
   const found = await view.checkpoint()
   // Asked after the view: a view that is kept by another instance at this moment is not beyond the log.
   const position = await logPosition(nats, shard)
-  const ours = found?.generation === position.generation && found.sequence <= position.lastSequence
-  if (found && ours && found.sequence + 1 >= position.firstSequence) return found
-  if (position.firstSequence > 1) {
-    throw new Error(
-      `shard ${shard}: the log begins at ${position.firstSequence}, which the view does not reach`,
-    )
-  }
+  const decision = decideBeginning(found, position)
+  if (decision.do === 'go-on') return decision.checkpoint
+  if (decision.do === 'refuse') throw new Error(`shard ${shard}: ${decision.why}`)
   logger.warn({ shard, found }, 'the view in Redis is missing or of another log; making it anew')
   return view.clear(() => logPosition(nats, shard))
 }
@@ -72,8 +69,7 @@ const follow = async (options: TallyLaneOptions, view: View, from: Checkpoint): 
     view
       .checkpoint()
       .then((found) => {
-        const elsewhere = found?.generation !== from.generation || found.sequence !== before
-        if (elsewhere && sequence === before) moved.abort()
+        if (isElsewhere(found, from.generation, before) && sequence === before) moved.abort()
       })
       .catch(() => undefined)
     // A log that was made anew says nothing to a reader that waits for a sequence it does not have yet.
@@ -105,7 +101,7 @@ const follow = async (options: TallyLaneOptions, view: View, from: Checkpoint): 
           return
         }
         sequence = messages.at(-1)?.sequence ?? sequence
-        if (sequence >= from.wholeAt) publisher.offer(shard, from.generation, answer.tallies)
+        if (mayBeShown(sequence, from)) publisher.offer(shard, from.generation, answer.tallies)
       }
       if (stop.aborted) return
     }

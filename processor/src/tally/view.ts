@@ -6,14 +6,7 @@ import { checkpointKey, shardPattern } from '@votestream/schema/redis-keys'
 import { applyVotesScript, beginViewScript, clearKeysScript } from '@votestream/schema/redis-scripts'
 import { parseTally, type Tally } from '@votestream/schema/tally'
 import type { StretchCall } from './stretch.js'
-
-/** How far into a shard's log its view in Redis is. */
-export interface Checkpoint {
-  readonly generation: string
-  readonly sequence: number
-  /** Below this sequence the view is being made anew, and its totals are not to be shown. */
-  readonly wholeAt: number
-}
+import type { Checkpoint } from './view-decision.js'
 
 export type Applied =
   | { readonly applied: true; readonly tallies: ReadonlyMap<EventNumber, Tally> }

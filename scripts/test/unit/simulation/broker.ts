@@ -1,0 +1,73 @@
+import type { LogPosition } from '@votestream/infra/log-reader'
+import type { AppendResult, LookResult } from '@votestream/ingest/group-commit'
+import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
+import type { LogMessage, Vote } from '@votestream/schema/votes'
+import type { Kernel } from './kernel.js'
+import { violated } from './violation.js'
+
+interface StoredMessage extends LogMessage {
+  readonly sequence: number
+  readonly id: string
+  readonly storedAtMs: number
+}
+
+/** One shard's log as the broker keeps it: messages in order, a fence, and ids known again. */
+export interface Broker {
+  readonly log: readonly StoredMessage[]
+  /** @param expected the last sequence before the message; undefined: whatever it is. */
+  append(id: string, message: LogMessage, expected: number | undefined): Exclude<AppendResult, 'unknown'>
+  look(id: string, expected: number): Exclude<LookResult, 'unknown'>
+  position(): LogPosition
+  firstSequenceSince(sinceMs: number): number
+  /** The entry of a voter. */
+  find(event: EventNumber, voter: VoterNumber): Vote | undefined
+  isClosed(event: EventNumber): boolean
+}
+
+export const GENERATION = '2026-01-01T00:00:00Z'
+
+export const createBroker = (kernel: Kernel): Broker => {
+  const log: StoredMessage[] = []
+  const ids = new Set<string>()
+  const entries = new Map<string, Vote>()
+  const closed = new Set<EventNumber>()
+  let lastAckedAtMs = 0
+
+  const check = ({ votes, closings }: LogMessage): void => {
+    for (const vote of votes) {
+      const key = `${vote.event}.${vote.voter}`
+      if (entries.has(key)) violated(`voter ${key} is in the log twice`)
+      if (closed.has(vote.event)) violated(`a vote of ${key} stands behind the closing`)
+      if (vote.ackedAtMs < lastAckedAtMs) violated('acked_at goes back in the log')
+      lastAckedAtMs = vote.ackedAtMs
+      entries.set(key, { ...vote })
+    }
+    for (const { event } of closings) {
+      if (closed.has(event)) violated(`event ${event} is closed twice`)
+      closed.add(event)
+    }
+  }
+
+  return {
+    log,
+    append(id, message, expected) {
+      if (ids.has(id)) return 'stored'
+      if (expected !== undefined && expected !== log.length) return 'refused'
+      check(message)
+      ids.add(id)
+      log.push({ ...message, sequence: log.length + 1, id, storedAtMs: kernel.now() })
+      return 'stored'
+    },
+    look(id, expected) {
+      if (log.length === expected) return 'end'
+      return log[expected]?.id === id ? 'stored' : 'foreign'
+    },
+    position: () => ({ generation: GENERATION, firstSequence: 1, lastSequence: log.length }),
+    firstSequenceSince(sinceMs) {
+      const at = log.findIndex(({ storedAtMs }) => storedAtMs >= sinceMs)
+      return at < 0 ? log.length + 1 : at + 1
+    },
+    find: (event, voter) => entries.get(`${event}.${voter}`),
+    isClosed: (event) => closed.has(event),
+  }
+}
