@@ -51,6 +51,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     schema: { hide: true },
     handler: fastifyApolloHandler(apollo, {
       context: async (request) => {
+        refuseLongDocument(request.body)
         const { authorization, 'idempotency-key': idempotencyKey, traceparent: traceParent } = request.headers
         return createContext({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent })
       },
@@ -87,9 +88,6 @@ const createApollo = ({ schema, introspection, formatError }: ApolloOptions): Ap
 const requestChecks: ApolloServerPlugin<GraphqlContext> = {
   async requestDidStart() {
     return {
-      async didResolveSource({ source }) {
-        if (source.length > DOCUMENT_LENGTH_MAX) throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
-      },
       async didResolveOperation({ operation }) {
         if (operation?.operation !== 'subscription') return
         throw new GraphQLError('Subscriptions come over a WebSocket at the same path.', {
@@ -105,6 +103,14 @@ const requestChecks: ApolloServerPlugin<GraphqlContext> = {
       },
     }
   },
+}
+
+/** In a URL there is no room for a long one. */
+const refuseLongDocument = (body: unknown): void => {
+  // The library looks at the body's types later.
+  const { query } = (body ?? {}) as { query?: unknown }
+  if (typeof query !== 'string' || query.length <= DOCUMENT_LENGTH_MAX) return
+  throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
 }
 
 /** Undefined without a token. A token that is not valid ends the request, whatever it asks for. */

@@ -43,13 +43,21 @@ const toVotestreamError = (error: unknown): VotestreamError => {
   const original = error instanceof GraphQLError ? originalOf(error) : error
   if (original instanceof VotestreamError) return original
   const code = error instanceof GraphQLError ? error.extensions.code : undefined
-  const known = typeof code === 'string' ? LIBRARY_CODES[code] : undefined
+  const known = typeof code === 'string' ? LIBRARY_CODES[code] : blamesRequest(error)
   if (known) {
     const { fields } = (error as GraphQLError).extensions
     // Only `variable-faults` puts them there.
     return new VotestreamError(known, { fields: (fields as VotestreamError['fields'] | undefined) ?? [] })
   }
   return new VotestreamError('INTERNAL', { cause: original })
+}
+
+/** Where the library has no code for what is wrong with a request, it still has a status. */
+const blamesRequest = (error: unknown): ErrorCode | undefined => {
+  if (!(error instanceof GraphQLError)) return undefined
+  // Only the server's library and `apollo` put it there.
+  const { status = 500 } = (error.extensions.http ?? {}) as { status?: number }
+  return status >= 400 && status < 500 ? 'INVALID_REQUEST' : undefined
 }
 
 /** The error beneath however many layers of GraphQL errors. */

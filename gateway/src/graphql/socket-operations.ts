@@ -191,6 +191,8 @@ const parseDocument = (query: string): DocumentNode => {
   try {
     return parse(query, { maxTokens: TOKENS_MAX })
   } catch (error) {
+    // The parser calls itself for each level.
+    if (error instanceof RangeError) throw documentError('GRAPHQL_PARSE_FAILED', 'The document is too deep.')
     if (!(error instanceof GraphQLError)) throw error
     throw documentError('GRAPHQL_PARSE_FAILED', error.message, error)
   }

@@ -206,6 +206,25 @@ describe('GraphQL over HTTP', () => {
     assert.deepEqual([graphql?.channel, rest?.channel], [2, 1])
   })
 
+  it('says what is wrong with a persisted query, and with a document that is too long', async () => {
+    const query = '{ __typename }'
+    const sha256Hash = createHash('sha256').update(query).digest('hex')
+    const faults = [
+      { version: 1, sha256Hash: '0'.repeat(64) },
+      { version: 1, sha256Hash: 5 },
+      { version: 2, sha256Hash },
+    ]
+    for (const persistedQuery of faults) {
+      const answer = await post({ query, extensions: { persistedQuery } })
+      assert.equal(answer.statusCode, 400)
+      assert.equal(answer.json().errors[0].extensions.code, 'INVALID_REQUEST', answer.body)
+      assert.notEqual(answer.json().errors[0].message, 'Something went wrong on our side.')
+    }
+    const long = await post({ query: `${query} #${'x'.repeat(3 * 1024 * 1024)}` })
+    assert.equal(long.statusCode, 413)
+    assert.equal(long.json().errors[0].extensions.code, 'PAYLOAD_TOO_LARGE')
+  })
+
   it('tells nobody what nobody foresaw', async () => {
     gateway.board = () => Promise.reject(new Error('the password is 1234'))
     const answer = await post({ query: `{ leaderboard(eventId: "${eventId}") { version } }` }, token())

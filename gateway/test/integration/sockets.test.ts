@@ -158,6 +158,8 @@ describe('GraphQL over WebSocket', () => {
         (errors: { extensions: { code: string; fields?: unknown } }[]) => errors[0]?.extensions,
       )
     assert.deepEqual(await refused('{'), { code: 'GRAPHQL_PARSE_FAILED' })
+    const nested = `{ event(id: ${'['.repeat(5_900)}1${']'.repeat(5_900)}) { id } }`
+    assert.deepEqual(await refused(nested), { code: 'GRAPHQL_PARSE_FAILED' })
     assert.deepEqual(await refused('{ nothing }'), { code: 'GRAPHQL_VALIDATION_FAILED' })
     assert.deepEqual(await refused('query A { me { id } } query B { me { id } }'), {
       code: 'OPERATION_RESOLUTION_FAILURE',
