@@ -1,5 +1,5 @@
-import { cp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { ChaosSystem } from './processes.js'
@@ -32,6 +32,8 @@ export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<voi
     await flushRedis(system.direct.redisUrl)
   } else if (name === 'redis-older-file') {
     await restoreOlderRedisFile(system, lastsMs)
+  } else if (name === 'nats-damaged-index') {
+    await damageStreamIndexes(system)
   } else if (name === 'close-event') {
     await deps.closeEvent()
   } else {
@@ -79,3 +81,23 @@ const restoreOlderRedisFile = async (system: ChaosSystem, olderMs: number): Prom
   await cp(copy, files, { recursive: true })
   kill('SIGKILL')
 }
+
+/**
+ * The broker's own index of each stream, cut to half its length as by a write that never reached the disk; where
+ * it has none at the moment, one of zeros. The messages themselves stay whole. The server is stopped meanwhile,
+ * then killed; what comes up has to notice.
+ */
+const damageStreamIndexes = async (system: ChaosSystem): Promise<void> => {
+  const kill = system.signal('nats', 'SIGSTOP')
+  const names = await readdir(system.natsDataDir, { recursive: true })
+  for (const folder of names.filter((name) => basename(name) === 'msgs')) {
+    const file = join(system.natsDataDir, folder, 'index.db')
+    const { size } = await stat(file).catch(() => ({ size: 0 }))
+    if (size > 0) await truncate(file, Math.floor(size / 2))
+    else await writeFile(file, Buffer.alloc(INDEX_BYTES))
+  }
+  kill('SIGKILL')
+}
+
+/** About as long as a small stream's index is. */
+const INDEX_BYTES = 76

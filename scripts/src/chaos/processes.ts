@@ -34,6 +34,7 @@ export interface ChaosSystem {
   /** Past the proxies: for whoever judges. */
   readonly direct: Addresses
   readonly proxies: Readonly<Record<Proxied, TcpProxy>>
+  readonly natsDataDir: string
   readonly redisDataDir: string
   /** Sends a signal, if the process runs at the moment. @returns a way to send a second one to the same process. */
   signal(name: string, signal: NodeJS.Signals): (signal: NodeJS.Signals) => void
@@ -90,6 +91,7 @@ export const startChaosSystem = async (
     gatewayUrls: running.gatewayUrls,
     direct: addressesOf(environment),
     proxies,
+    natsDataDir: join(folder, 'nats'),
     redisDataDir: join(folder, 'redis'),
     signal(name, signal) {
       const pid = pids.get(name)
