@@ -37,6 +37,8 @@ const TICK_MS = 20
 /** Votes under way at once; beyond, they are not sent, and that is said. */
 const OPEN_MAX = 5_000
 const AGAIN_MS = 250
+/** Longer with every try, up to this: a client that waits for an outage to end must not be its own. */
+const AGAIN_MS_MAX = 1_000
 const BESIDES_SHARE = 0.25
 /** Votes of which another follows, with another key, at once or after the first was answered. */
 const SECOND_AT_ONCE_SHARE = 0.03
@@ -75,13 +77,15 @@ export const startLoad = (options: LoadOptions): Load => {
       contestantId: event.contestantIds[contestant] ?? '',
       key,
     }
+    let againMs = AGAIN_MS
     for (let turn = chance.whole(0, 3); patient; turn += 1) {
       const over = turn % 2 === 0 ? 'rest' : 'graphql'
       const sentAtMs = Date.now()
       const answer = await castBallot(chance.pick(gatewayUrls), ballot, over)
       ledger.write({ kind: 'answer', key, ...answer, via: over, sentAtMs, atMs: Date.now() })
       if (!isOpen(answer)) return
-      await pause(AGAIN_MS)
+      await pause(againMs)
+      againMs = Math.min(AGAIN_MS_MAX, againMs * 1.5)
     }
   }
 
