@@ -34,11 +34,14 @@ interface LoadOptions {
 }
 
 const TICK_MS = 20
-/** Votes under way at once; beyond, they are not sent, and that is said. */
-const OPEN_MAX = 5_000
+/**
+ * Votes under way at once; beyond, they are not sent, and that is said. Their repeats must leave the machine
+ * enough to recover on: the proxies share this process.
+ */
+const OPEN_MAX = 1_500
 const AGAIN_MS = 250
 /** Longer with every try, up to this: a client that waits for an outage to end must not be its own. */
-const AGAIN_MS_MAX = 1_000
+const AGAIN_MS_MAX = 2_000
 const BESIDES_SHARE = 0.25
 /** Votes of which another follows, with another key, at once or after the first was answered. */
 const SECOND_AT_ONCE_SHARE = 0.03
