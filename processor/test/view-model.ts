@@ -92,7 +92,7 @@ export const createViewModel = (): ViewModel => {
       return true
     },
     begin(token, generation, wholeAt) {
-      if (clearing !== token) return false
+      if (clearing !== token || events.size > 0) return false
       clearing = undefined
       checkpoint = { generation, sequence: 0, wholeAt }
       return true

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '@votestream/infra/log-reader'
 import { defineScript, type Redis } from '@votestream/infra/redis'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
-import { checkpointKey, shardPattern } from '@votestream/schema/redis-keys'
+import { checkpointKey, eventsKey, shardPattern } from '@votestream/schema/redis-keys'
 import { applyVotesScript, beginViewScript, clearKeysScript } from '@votestream/schema/redis-scripts'
 import { parseTally, type Tally } from '@votestream/schema/tally'
 import type { StretchCall } from './stretch.js'
@@ -53,23 +53,29 @@ export const createView = (redis: Redis, shard: Shard): View => {
       // 1. Mark. From here on no stretch fits, whoever sends it. Dying here: the next one clears under its own
       //    token, and this one's deletions are refused from then on.
       await redis.multi().del(key).hset(key, 'clearing', token).exec()
-      // 2. Delete everything else. Dying here: as above.
-      for await (const found of redis.scanStream({ match: shardPattern(shard), count: KEYS_AT_ONCE })) {
-        const others = (found as string[]).filter((name) => name !== key)
-        if (others.length > 0 && (await clearKeys([key, ...others], [token])) !== 1) throw new ClearingError()
+      // 2. Delete everything else, and the set of events last: while it is gone, everything is, though Redis be
+      //    restored to any moment since the mark. Dying here: as above.
+      const events = eventsKey(shard)
+      const deleteKeys = async (keys: readonly string[]): Promise<void> => {
+        if ((await clearKeys([key, ...keys], [token])) !== 1) throw new ClearingError()
       }
+      for await (const found of redis.scanStream({ match: shardPattern(shard), count: KEYS_AT_ONCE })) {
+        const others = (found as string[]).filter((name) => name !== key && name !== events)
+        if (others.length > 0) await deleteKeys(others)
+      }
+      await deleteKeys([events])
       const { generation, lastSequence } = await position()
       // 3. Begin. The view holds nothing, and says that it is not whole before the log's present end.
-      if ((await beginView([key], [token, generation, lastSequence])) !== 1) throw new ClearingError()
+      if ((await beginView([key, events], [token, generation, lastSequence])) !== 1) throw new ClearingError()
       return { generation, sequence: 0, wholeAt: lastSequence }
     },
   }
 }
 
-/** Somebody else has begun to make the view anew. */
+/** Somebody else has begun to make the view anew, or what was deleted for it is back. */
 class ClearingError extends Error {
   override readonly name = 'ClearingError'
   constructor() {
-    super('another instance is making the view anew')
+    super('another instance is making the view anew, or Redis was restored meanwhile')
   }
 }

@@ -146,6 +146,25 @@ describe('the tally', () => {
       assert.equal((await view.checkpoint())?.sequence, 0)
     })
 
+    it('begins on no view that came back while it was cleared: Redis may be restored at any moment', async () => {
+      const view = await begin()
+      const messages = [{ sequence: 1, ...message([voteOf(1)]) }]
+      assert.ok((await view.apply(stretchCall(messages, options(0)))).applied)
+      const keys = [eventsKey(shard), tallyKey(shard, event)] as const
+      const [events, tally] = await Promise.all(keys.map((key) => redis.dumpBuffer(key)))
+      const cleared = view.clear(async () => {
+        assert.equal(await redis.exists(...keys), 0)
+        await redis.restore(keys[0], 0, events ?? '')
+        await redis.restore(keys[1], 0, tally ?? '')
+        return { generation: 'g', firstSequence: 1, lastSequence: 1 }
+      })
+      await assert.rejects(cleared)
+      assert.equal(await view.checkpoint(), undefined)
+      await begin()
+      assert.ok((await view.apply(stretchCall(messages, options(0)))).applied)
+      assert.equal((await tallyNow()).entries, 1)
+    })
+
     it('makes no window again that is no longer kept', async () => {
       const view = await begin()
       const old = nowMs - 2 * 3_600_000

@@ -1,4 +1,3 @@
-import { createAttempts } from '@votestream/ingest/attempts'
 import {
   type AppendResult,
   createGroupCommit,
@@ -11,15 +10,12 @@ import {
   createShardOwner,
   type OwnerState,
   type PendingVote,
-  replayAttempts,
-  replayMessage,
   type ShardOwner,
 } from '@votestream/ingest/shard-owner'
 import { decideSubmissions } from '@votestream/ingest/submissions'
-import { decideReading, usableCheckpoint } from '@votestream/ingest/takeover-decision'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
-import { createVotedSet } from '@votestream/schema/voted-set'
 import type { Closing, Outcome, Vote } from '@votestream/schema/votes'
+import { type Ask, type Knowledge, takeOver } from './owner-takeover.js'
 import type { Process } from './process.js'
 import { EVENTS, type World } from './world.js'
 
@@ -38,10 +34,6 @@ const ANSWER_TIMEOUT_MS = 1_000
 const AGAIN_MS = 100
 const DRAIN_MS = 2_000
 const CLOSINGS_EVERY_MS = 200
-const READ_AT_ONCE = 8
-const ATTEMPTS_SINCE_MS = 35_000
-
-type Kept = Omit<OwnerState, 'attempts' | 'attemptsKnown'> & { readonly sequence: number }
 
 /** Begins to own a shard: learns what must be known, then works. `failed` is told when that comes to an end. */
 export const startOwnerLane = (
@@ -51,7 +43,7 @@ export const startOwnerLane = (
   failed: () => void,
 ): OwnerLane => {
   const { shards, planted, checks } = world
-  const { broker, view, owners } = shards[shard] as World['shards'][number]
+  const { broker, owners } = shards[shard] as World['shards'][number]
   let stopped = false
   let owner: ShardOwner | undefined
   let machine: ReturnType<typeof createGroupCommit<Item>> | undefined
@@ -59,7 +51,7 @@ export const startOwnerLane = (
   const pendingVoters = new Set<string>()
   const hand = process.handOfThisLife()
 
-  const ask = <Answer>(serve: () => Answer, told: (answer: Answer | undefined) => void): void =>
+  const ask: Ask = (serve, told) =>
     process.ask(ANSWER_TIMEOUT_MS, serve, (answer) => {
       if (!stopped) told(answer)
     })
@@ -116,66 +108,7 @@ export const startOwnerLane = (
     process.later(0, run)
   }
 
-  const readRedis = (told: (kept: Kept | undefined) => void): void => {
-    const position = broker.position()
-    const checkpoint = (): number | undefined => {
-      const found = view.checkpoint()
-      const fields = found
-        ? [found.generation, String(found.sequence), String(found.wholeAt)]
-        : [null, null, null]
-      return usableCheckpoint(fields, position)
-    }
-    ask(
-      () => ({ at: checkpoint(), events: [...view.tallies.keys()] }),
-      (first) => {
-        const sequence = first?.at
-        if (first === undefined || sequence === undefined) return told(undefined)
-        const voted = createVotedSet(shards.length)
-        const kept = { sequence, voted, closed: new Set<EventNumber>(), lastAckedAtMs: 0 }
-        const readNext = (): void => {
-          const event = first.events.pop()
-          if (event === undefined) {
-            told(kept)
-            return
-          }
-          ask(
-            () => ({ at: checkpoint(), tally: view.tallies.get(event), voters: [...view.voters(event)] }),
-            (read) => {
-              if (read?.at === undefined || read.at < sequence) return told(undefined)
-              process.mayDieHere()
-              kept.lastAckedAtMs = Math.max(kept.lastAckedAtMs, read.tally?.ackedAtMs ?? 0)
-              if (read.tally && read.tally.closedAtMs !== null) kept.closed.add(event)
-              else for (const voter of read.voters) voted.add(event, voter)
-              readNext()
-            },
-          )
-        }
-        readNext()
-      },
-    )
-  }
-
-  const readLog = (
-    from: number,
-    to: number,
-    learn: typeof replayMessage,
-    state: OwnerState,
-    done: () => void,
-  ) => {
-    if (from > to) return done()
-    const until = Math.min(to, from + READ_AT_ONCE - 1)
-    ask(
-      () => broker.log.slice(from - 1, until),
-      (messages) => {
-        if (!messages) return end()
-        process.mayDieHere()
-        for (const message of messages) learn(state, message)
-        readLog(until + 1, to, learn, state, done)
-      },
-    )
-  }
-
-  const begin = (state: OwnerState, lastSequence: number, keptSequence: number): void => {
+  const begin = ({ state, lastSequence, learnAttempts }: Knowledge): void => {
     const current = createShardOwner(state)
     owner = current
     machine = createGroupCommit<Item>({
@@ -193,13 +126,7 @@ export const startOwnerLane = (
         current.attemptsLearned()
         return
       }
-      ask(
-        () => broker.firstSequenceSince(process.now() - ATTEMPTS_SINCE_MS),
-        (from) => {
-          if (from === undefined) end()
-          else readLog(from, keptSequence, replayAttempts, state, () => current.attemptsLearned())
-        },
-      )
+      learnAttempts(() => current.attemptsLearned())
     }
     const record = (left: number): void =>
       add({
@@ -209,26 +136,6 @@ export const startOwnerLane = (
       })
     record(planted === 'takes over with a single record' ? 1 : TAKEOVER_RECORDS)
   }
-
-  const takeOver = (): void =>
-    readRedis((kept) =>
-      ask(broker.position, (position) => {
-        const decision = position && decideReading(kept?.sequence, position)
-        if (!decision || decision.do === 'refuse') return end()
-        const state: OwnerState = {
-          voted: kept?.voted ?? createVotedSet(shards.length),
-          closed: kept?.closed ?? new Set(),
-          attempts: createAttempts(),
-          attemptsKnown: decision.attemptsKnown,
-          lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
-        }
-        const skips = planted === 'skips the log after the checkpoint of Redis in a takeover' && kept
-        const from = skips ? position.lastSequence + 1 : decision.fromSequence
-        readLog(from, position.lastSequence, replayMessage, state, () =>
-          begin(state, position.lastSequence, decision.keptSequence),
-        )
-      }),
-    )
 
   const append = (pending: PendingVote): void => {
     pendingVoters.add(`${pending.vote.event}.${pending.vote.voter}`)
@@ -315,6 +222,6 @@ export const startOwnerLane = (
     stop: end,
   }
   process.onDeath(() => owners.delete(lane))
-  takeOver()
+  takeOver({ world, process, shard, ask, learned: begin, failed: end })
   return lane
 }
