@@ -107,7 +107,7 @@ describe('GraphQL over HTTP', () => {
           { ...token(), 'apollo-require-preflight': 'x' },
         ),
         405,
-        'INVALID_REQUEST',
+        'METHOD_NOT_ALLOWED',
       ],
       ['a query that another site can send', get(query, token()), 400, 'INVALID_REQUEST'],
       ['a host that is none', post({ query }, { host: 'a b' }), 400, 'INVALID_REQUEST'],
