@@ -225,6 +225,27 @@ describe('GraphQL over HTTP', () => {
     assert.equal(long.json().errors[0].extensions.code, 'PAYLOAD_TOO_LARGE')
   })
 
+  it('answers one operation with a bounded number of timelines and lists', async () => {
+    const times = (count: number, of: string) =>
+      post(
+        { query: `{ ${Array.from({ length: count }, (_, index) => `f${index}: ${of}`).join(' ')} }` },
+        token(),
+      )
+    let asked = 0
+    gateway.timeline = async () => {
+      asked += 1
+      return []
+    }
+    const timeline = `event(id: "${eventId}") { timeline(window: MINUTE) { votes } }`
+    assert.equal((await times(20, timeline)).json().errors, undefined)
+    asked = 0
+    const refused = (await times(300, timeline)).json().errors
+    assert.equal(refused[0].extensions.code, 'INVALID_REQUEST')
+    assert.ok(asked <= 50, `${asked} timelines`)
+    const lists = (await times(200, 'events(first: 100) { nodes { contestants { id } } }')).json().errors
+    assert.equal(lists[0].extensions.code, 'INVALID_REQUEST')
+  })
+
   it('tells nobody what nobody foresaw', async () => {
     gateway.board = () => Promise.reject(new Error('the password is 1234'))
     const answer = await post({ query: `{ leaderboard(eventId: "${eventId}") { version } }` }, token())
