@@ -1,5 +1,6 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import type { Caller } from '../caller.js'
+import type { AnswerBudget } from './answer-budget.js'
 import type { Loaders } from './loaders.js'
 import type { SubscriptionSources } from './subscription-sources.js'
 
@@ -16,6 +17,7 @@ export interface Incoming {
 /** What every resolver of one operation sees. */
 export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
+  readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
 }
 

@@ -7,6 +7,7 @@ import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } fro
 import { requireScope } from '../caller.js'
 import type { Events } from '../events.js'
 import { requireIds } from '../identifiers.js'
+import { LIST_COST } from './answer-budget.js'
 import { Contestant } from './contestant-types.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { CreateEventInput, Event, EventConnection, Leaderboard } from './event-types.js'
@@ -49,6 +50,7 @@ export class EventResolver {
     const caller = requireCaller(context)
     const count = first ?? PAGE_DEFAULT
     if (count < 1 || count > PAGE_MAX) throw invalidField('first', `must be from 1 to ${PAGE_MAX}`)
+    context.budget.spend(LIST_COST)
     const before = after == null ? undefined : this.#parse('after', after)
     const { events, more } = await this.#deps.events.list(caller, { before, count })
     return new EventConnection(
@@ -92,12 +94,14 @@ export class EventResolver {
   @FieldResolver(() => [Contestant], { description: "In the event's own order. Scope `results:read`." })
   contestants(@Root() event: Event, @Ctx() context: GraphqlContext): Contestant[] {
     requireScope(requireCaller(context), 'results:read')
+    context.budget.spend(event.known.record.contestants.length)
     return event.known.record.contestants.map((_, index) => new Contestant(event.known, index))
   }
 
   @FieldResolver(() => Leaderboard, { name: 'leaderboard', description: 'Who leads. Scope `results:read`.' })
   async ownLeaderboard(@Root() { known }: Event, @Ctx() context: GraphqlContext): Promise<Leaderboard> {
     requireScope(requireCaller(context), 'results:read')
+    context.budget.spend(known.record.contestants.length)
     const board = await context.loaders.boards.load(known)
     return new Leaderboard({ event: known, board, standings: rankStandings(board.totals) })
   }

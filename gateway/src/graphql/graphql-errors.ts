@@ -9,6 +9,8 @@ const LIBRARY_CODES: Readonly<Record<string, ErrorCode>> = {
   BAD_USER_INPUT: 'INVALID_FIELDS',
 }
 
+const REQUEST_CODES: ReadonlySet<ErrorCode> = new Set(['INVALID_REQUEST', 'METHOD_NOT_ALLOWED'])
+
 /** Failures of the document, in GraphQL's own words: only its author can do something about them. */
 const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
   'GRAPHQL_PARSE_FAILED',
@@ -35,15 +37,14 @@ export const createErrorFormat =
     if (told.status >= 500) logger.error({ err: told, path }, 'an operation failed')
     // What is wrong with the request as such, the library says best.
     const message =
-      told.code === 'INVALID_REQUEST' && error instanceof GraphQLError ? error.message : told.message
+      REQUEST_CODES.has(told.code) && error instanceof GraphQLError ? error.message : told.message
     return { message, ...place, extensions: extensionsOf(told) }
   }
 
 const toVotestreamError = (error: unknown): VotestreamError => {
   const original = error instanceof GraphQLError ? originalOf(error) : error
   if (original instanceof VotestreamError) return original
-  const code = error instanceof GraphQLError ? error.extensions.code : undefined
-  const known = typeof code === 'string' ? LIBRARY_CODES[code] : blamesRequest(error)
+  const known = libraryCode(error)
   if (known) {
     const { fields } = (error as GraphQLError).extensions
     // Only `variable-faults` puts them there.
@@ -52,12 +53,15 @@ const toVotestreamError = (error: unknown): VotestreamError => {
   return new VotestreamError('INTERNAL', { cause: original })
 }
 
-/** Where the library has no code for what is wrong with a request, it still has a status. */
-const blamesRequest = (error: unknown): ErrorCode | undefined => {
+/** Undefined where it is not the request that is to blame. */
+const libraryCode = (error: unknown): ErrorCode | undefined => {
   if (!(error instanceof GraphQLError)) return undefined
-  // Only the server's library and `apollo` put it there.
-  const { status = 500 } = (error.extensions.http ?? {}) as { status?: number }
-  return status >= 400 && status < 500 ? 'INVALID_REQUEST' : undefined
+  const { code, http } = error.extensions
+  // Only the server's library and `apollo` put it there. It says more than the code, and stands where there is none.
+  const { status = 500 } = (http ?? {}) as { status?: number }
+  if (status === 405) return 'METHOD_NOT_ALLOWED'
+  const named = typeof code === 'string' ? LIBRARY_CODES[code] : undefined
+  return named ?? (status >= 400 && status < 500 ? 'INVALID_REQUEST' : undefined)
 }
 
 /** The error beneath however many layers of GraphQL errors. */

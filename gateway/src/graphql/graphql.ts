@@ -2,6 +2,7 @@ import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
 import type { Results } from '../results.js'
 import type { Tokens } from '../tokens.js'
+import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
 import { createErrorFormat } from './graphql-errors.js'
@@ -30,6 +31,7 @@ export const graphqlRoutes =
     const createContext = (incoming: Incoming): GraphqlContext => ({
       ...incoming,
       sources,
+      budget: createAnswerBudget(),
       loaders: createLoaders({ events, results }, () => requireCaller(incoming)),
     })
     const serving = { schema, introspection, tokens, formatError, createContext, logger }

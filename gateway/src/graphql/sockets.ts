@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
-import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
+import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { endConnection } from '../connections.js'
 import { GRAPHQL_PATH } from './apollo.js'
@@ -45,7 +45,12 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
         close: (code, reason) => socket.close(code, reason),
         onMessage: (take) => {
           socket.on('message', (data) => {
-            take(String(data)).catch((error: unknown) => {
+            const text = String(data)
+            take(text).catch((error: unknown) => {
+              if (isForClients(text)) {
+                socket.close(CloseCode.BadRequest, 'Only a server sends this')
+                return
+              }
               logger.error({ err: error }, 'a message on a socket failed')
               socket.close(CloseCode.InternalServerError, 'Internal server error')
             })
@@ -83,6 +88,21 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     await Promise.all(closing)
     app.server.off('upgrade', upgrade)
   })
+}
+
+const SERVER_MESSAGES: ReadonlySet<MessageType> = new Set([
+  MessageType.ConnectionAck,
+  MessageType.Next,
+  MessageType.Error,
+])
+
+/** The library takes a message that it would send itself for a failure of its own. */
+const isForClients = (text: string): boolean => {
+  try {
+    return SERVER_MESSAGES.has(parseMessage(text).type)
+  } catch {
+    return false
+  }
 }
 
 /** Resolves when the message has left this process, so that a slow peer slows down its own operation only. */

@@ -2,6 +2,7 @@ import { GraphQLDateTime } from 'graphql-scalars'
 import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql'
 import type { TallyWindow } from '../timeline/timeline-plan.js'
 import type { Timelines } from '../timeline/timelines.js'
+import { TIMELINE_COST } from './answer-budget.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { Event } from './event-types.js'
 import { checkTimes } from './input-checks.js'
@@ -43,6 +44,7 @@ export class TimelineResolver {
   ): Promise<WindowTally[]> {
     const caller = requireCaller(context)
     checkTimes({ from, to })
+    context.budget.spend(TIMELINE_COST)
     const tallies = await this.#deps.timelines.read(caller, known, {
       window,
       fromMs: from?.getTime(),

@@ -107,7 +107,7 @@ describe('GraphQL over HTTP', () => {
           { ...token(), 'apollo-require-preflight': 'x' },
         ),
         405,
-        'INVALID_REQUEST',
+        'METHOD_NOT_ALLOWED',
       ],
       ['a query that another site can send', get(query, token()), 400, 'INVALID_REQUEST'],
       ['a host that is none', post({ query }, { host: 'a b' }), 400, 'INVALID_REQUEST'],
@@ -223,6 +223,27 @@ describe('GraphQL over HTTP', () => {
     const long = await post({ query: `${query} #${'x'.repeat(3 * 1024 * 1024)}` })
     assert.equal(long.statusCode, 413)
     assert.equal(long.json().errors[0].extensions.code, 'PAYLOAD_TOO_LARGE')
+  })
+
+  it('answers one operation with a bounded number of timelines and lists', async () => {
+    const times = (count: number, of: string) =>
+      post(
+        { query: `{ ${Array.from({ length: count }, (_, index) => `f${index}: ${of}`).join(' ')} }` },
+        token(),
+      )
+    let asked = 0
+    gateway.timeline = async () => {
+      asked += 1
+      return []
+    }
+    const timeline = `event(id: "${eventId}") { timeline(window: MINUTE) { votes } }`
+    assert.equal((await times(20, timeline)).json().errors, undefined)
+    asked = 0
+    const refused = (await times(300, timeline)).json().errors
+    assert.equal(refused[0].extensions.code, 'INVALID_REQUEST')
+    assert.ok(asked <= 50, `${asked} timelines`)
+    const lists = (await times(200, 'events(first: 100) { nodes { contestants { id } } }')).json().errors
+    assert.equal(lists[0].extensions.code, 'INVALID_REQUEST')
   })
 
   it('tells nobody what nobody foresaw', async () => {

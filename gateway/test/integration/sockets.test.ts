@@ -241,6 +241,8 @@ describe('GraphQL over WebSocket', () => {
     const cases: [number, Promise<unknown>][] = [
       [4400, closeCode(['not JSON'])],
       [4400, closeCode([{ type: 'unknown' }])],
+      [4400, closeCode([good, { id: 'a', type: 'next', payload: { data: {} } }])],
+      [4400, closeCode([good, { type: 'connection_ack' }])],
       [4401, closeCode([watch])],
       [4403, closeCode([bad])],
       [4406, closeCode([], [])],

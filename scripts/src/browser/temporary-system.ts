@@ -27,6 +27,8 @@ export interface TemporarySystem {
   readonly client: Client
   readonly admin: Pick<Person, 'username' | 'password'>
   readonly applicationToken: string
+  /** As a page's visitor has it. */
+  makeViewerToken(ttlSeconds: number): string
   makePerson(username?: string): Promise<Person>
   /** Many who have a token and no password. */
   makeVoters(count: number): Promise<Pick<Person, 'userId' | 'token'>[]>
@@ -73,6 +75,7 @@ export const startTemporarySystem = async (): Promise<TemporarySystem> => {
     client,
     admin: { username: secrets.adminUsername, password: secrets.adminPassword },
     applicationToken,
+    makeViewerToken: (ttlSeconds) => tokens.issue({ scopes: ['results:read'], ttlSeconds }),
     async makePerson(username = `p-${randomUUID().slice(0, 8)}`) {
       const password = randomUUID()
       const email = `${username}@example.org`

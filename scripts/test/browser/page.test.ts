@@ -149,6 +149,21 @@ describe('the live page', function () {
     assert.deepEqual((await rows(page))[0], [contestantId(event, 3), 2])
   })
 
+  it('goes on with a new token when its own runs out', async () => {
+    const { event } = await makeEvent()
+    const page = await open('/')
+    const closed: unknown[] = []
+    page.on('websocket', (socket) => socket.on('close', () => closed.push(socket)))
+    await page.route('**/viewer-token', (route) =>
+      route.fulfill({ json: { token: system.makeViewerToken(3) } }),
+    )
+    await page.goto(`${system.base}/event/${event.event_id}`)
+    await page.locator('[data-connection="live"]').waitFor()
+    while (closed.length === 0) await pause(50)
+    await voteByRest(event, await system.makePerson(), 0)
+    await untilRow(page, event, 0, 1)
+  })
+
   it('says in words that the password is wrong', async () => {
     const person = await system.makePerson()
     const page = await open('/')
