@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 
 import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { openChromium } from '../../src/browser/chromium.js'
 import {
