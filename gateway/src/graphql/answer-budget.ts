@@ -1,11 +1,11 @@
-import { VotestreamError } from '@votestream/schema/errors'
+import { GraphQLError } from 'graphql'
 
 /**
  * What one operation may still read. A document of a few lines can ask for a list of lists, under many names:
  * its fields are few, its answer is not.
  */
 export interface AnswerBudget {
-  /** @throws VotestreamError INVALID_REQUEST */
+  /** @throws GraphQLError that is told as INVALID_REQUEST */
   spend(cost: number): void
 }
 
@@ -21,7 +21,8 @@ export const createAnswerBudget = (): AnswerBudget => {
   return {
     spend(cost) {
       left -= cost
-      if (left < 0) throw new VotestreamError('INVALID_REQUEST')
+      if (left >= 0) return
+      throw new GraphQLError('One operation may not read so much.', { extensions: { code: 'BAD_REQUEST' } })
     },
   }
 }

@@ -241,6 +241,7 @@ describe('GraphQL over HTTP', () => {
     asked = 0
     const refused = (await times(300, timeline)).json().errors
     assert.equal(refused[0].extensions.code, 'INVALID_REQUEST')
+    assert.equal(refused[0].message, 'One operation may not read so much.')
     assert.ok(asked <= 50, `${asked} timelines`)
     const lists = (await times(200, 'events(first: 100) { nodes { contestants { id } } }')).json().errors
     assert.equal(lists[0].extensions.code, 'INVALID_REQUEST')
