@@ -18,7 +18,8 @@ export type Beginning =
 export const decideBeginning = (found: Checkpoint | undefined, position: LogPosition): Beginning => {
   const ours = found?.generation === position.generation && found.sequence <= position.lastSequence
   if (found && ours && found.sequence + 1 >= position.firstSequence) return { do: 'go-on', checkpoint: found }
-  if (position.firstSequence === 1) return { do: 'make-anew' }
+  // A log in which nothing was ever written may say that it begins at 0.
+  if (position.firstSequence <= 1) return { do: 'make-anew' }
   return { do: 'refuse', why: `the log begins at ${position.firstSequence}, which the view does not reach` }
 }
 
