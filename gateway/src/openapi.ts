@@ -1,25 +1,12 @@
 import { createLogger } from '@votestream/infra/logging'
-import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createHttpServer } from './http-server.js'
-
-const notRunning = (): never => {
-  throw new Error('these routes only describe themselves')
-}
+import { inertOperations, notRunning } from './inert.js'
 
 /** The OpenAPI document that the routes give, as it stands in schema/openapi.json. */
 export const emitOpenapi = async (): Promise<string> => {
   const app = await createHttpServer({
-    accounts: { register: notRunning, login: notRunning },
-    events: {
-      create: notRunning,
-      close: notRunning,
-      read: notRunning,
-      list: notRunning,
-      leaderboard: notRunning,
-    },
-    voting: { submit: notRunning, find: notRunning, status: notRunning },
+    ...inertOperations(),
     tokens: { verify: notRunning },
-    ids: createOpaqueIds('no identifier is made'),
     logger: createLogger('openapi', 'silent'),
     missing: () => [],
   })

@@ -1,0 +1,19 @@
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+
+export const notRunning = (): never => {
+  throw new Error('these operations are only described, and not running')
+}
+
+/** What routes and resolvers are built over when all that is wanted of them is their description. */
+export const inertOperations = () => ({
+  accounts: { register: notRunning, login: notRunning, username: notRunning },
+  events: {
+    create: notRunning,
+    close: notRunning,
+    read: notRunning,
+    list: notRunning,
+    leaderboard: notRunning,
+  },
+  voting: { submit: notRunning, find: notRunning, status: notRunning },
+  ids: createOpaqueIds('no identifier is made'),
+})
