@@ -14,6 +14,7 @@ export const messageOf = (items: readonly Item[]): LogMessage => ({
   votes: items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : [])),
   closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
   takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
+  decisions: [],
 })
 
 /** Answers everyone who waits for these items: they are on disk. */

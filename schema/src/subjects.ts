@@ -10,6 +10,8 @@ export const voteSubject = (shard: Shard): string => `votes.${shard}`
 export const ingestSubject = (shard: Shard): string => `ingest.${shard}`
 /** Where the shard's owner is asked to close an event in its shard (request and reply). */
 export const closeSubject = (shard: Shard): string => `close.${shard}`
+/** Where the shard's owner is asked to write an operator's decision into its log (request and reply). */
+export const decideSubject = (shard: Shard): string => `decide.${shard}`
 /** Where each shard's part of an event's board is published (core NATS, no replay). */
 export const leaderboardSubject = (event: EventNumber): string => `leaderboard.${event}`
 

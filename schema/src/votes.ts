@@ -22,10 +22,22 @@ export interface Closing {
   closedAtMs: number
 }
 
+export interface Decision {
+  event: EventNumber
+  voter: VoterNumber
+  contestant: ContestantIndex
+  votedAtMs: number
+  /** One of VERDICT. */
+  verdict: number
+  decidedAtMs: number
+  decidedBy: VoterNumber
+}
+
 export interface LogMessage {
   votes: Vote[]
   closings: Closing[]
   takeover: { owner: string } | null
+  decisions: Decision[]
 }
 
 export interface BoardPart {
@@ -37,6 +49,8 @@ export interface BoardPart {
   ackedAtMs: number
 }
 
+export const VERDICT = { reject: 1, admit: 2 } as const
+export type Verdict = keyof typeof VERDICT
 export const CHANNEL = { rest: 1, graphql: 2 } as const
 export const OUTCOMES = ['accepted', 'duplicate', 'closed', 'unavailable'] as const
 /**
@@ -55,8 +69,6 @@ export const voteBytesMax = ({ deviceId, appVersion }: Pick<Vote, 'deviceId' | '
 /** Attempt ids are below this. */
 export const ATTEMPT_LIMIT = 2 ** 52
 
-const VERSION = 1
-
 /** A message of another version: not damaged, only not for this reader. */
 export class UnknownVersionError extends Error {
   override readonly name = 'UnknownVersionError'
@@ -67,28 +79,41 @@ protobuf.util.Long = null as never
 protobuf.configure()
 const { root } = protobuf.parse(readFileSync(new URL('../../proto/votes.proto', import.meta.url), 'utf8'))
 
-/** The two ends of one message type. Decoding gives every field its default. */
-const codec = <Value extends object>(name: string) => {
+/**
+ * The two ends of one message type. Decoding gives every field its default.
+ * @param versionOf the version that a value needs its reader to know; the newest is known here.
+ */
+const codec = <Value extends object>(
+  name: string,
+  newest = 1,
+  versionOf: (value: Value) => number = () => 1,
+) => {
   const type = root.lookupType(`votestream.${name}`)
   return {
-    encode: (value: Value): Uint8Array => type.encode({ version: VERSION, ...value }).finish(),
+    encode: (value: Value): Uint8Array => type.encode({ version: versionOf(value), ...value }).finish(),
     /** @throws UnknownVersionError, or another Error for bytes that are no such message. */
     decode: (bytes: Uint8Array): Value => {
       // The decoder made from the .proto file gives the fields that Value describes.
       const message = type.decode(bytes) as unknown as Value & { version: number }
-      if (message.version !== VERSION) {
-        throw new UnknownVersionError(`${name} of version ${message.version}: this reader knows ${VERSION}`)
+      if (message.version < 1 || message.version > newest) {
+        throw new UnknownVersionError(
+          `${name} of version ${message.version}: this reader knows up to ${newest}`,
+        )
       }
       return message
     },
   }
 }
 
-export const logMessage = codec<LogMessage>('LogMessage')
+export const logMessage = codec<LogMessage>('LogMessage', 2, ({ decisions }) =>
+  decisions.length > 0 ? 2 : 1,
+)
 export const submissionBatch = codec<{ votes: Vote[] }>('SubmissionBatch')
 const submissionReply = codec<{ outcomes: number[] }>('SubmissionReply')
 export const closeRequest = codec<{ event: EventNumber }>('CloseRequest')
 export const closeReply = codec<{ closed: boolean }>('CloseReply')
+export const decideRequest = codec<{ decision: Decision | null }>('DecideRequest')
+export const decideReply = codec<{ decided: boolean }>('DecideReply')
 export const boardPart = codec<BoardPart>('BoardPart')
 
 /** @param outcomes in the order of the batch's votes; null: this is not the shard's owner. */

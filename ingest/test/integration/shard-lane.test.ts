@@ -206,7 +206,7 @@ describe("the lane of a shard's owner", () => {
     const { lastSequence } = await logPosition(nats, shard)
     await nats.js.publish(
       voteSubject(shard),
-      logMessage.encode({ votes: [], closings: [], takeover: { owner: 'new' } }),
+      logMessage.encode({ votes: [], closings: [], takeover: { owner: 'new' }, decisions: [] }),
       { expect: { lastSequence } },
     )
     assert.deepEqual(await submit([voteOf(2)]), ['unavailable'])

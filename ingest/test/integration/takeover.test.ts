@@ -48,7 +48,10 @@ describe('taking over a shard', () => {
     const numbers = { flags: 0, clientTimestampMs: 0, channel: 1, attempt: event + 100, ackedAtMs }
     const vote = { ...numbers, event, voter, contestant: contestantIndex(0) }
     const votes = [{ ...vote, deviceId: '', appVersion: '', traceId: '' }]
-    await nats.js.publish(voteSubject(shard), logMessage.encode({ votes, closings: [], takeover: null }))
+    await nats.js.publish(
+      voteSubject(shard),
+      logMessage.encode({ votes, closings: [], takeover: null, decisions: [] }),
+    )
   }
 
   /** The view as it stands when so many of the events are in it again. */
@@ -122,7 +125,7 @@ describe('taking over a shard', () => {
     await putView(events.length, aheadMs)
     await nats.js.publish(
       voteSubject(shard),
-      logMessage.encode({ votes: [], closings: [], takeover: { owner: 'another' } }),
+      logMessage.encode({ votes: [], closings: [], takeover: { owner: 'another' }, decisions: [] }),
     )
     const { state } = await takeOver(options(redis, later))
     assert.equal(state.lastAckedAtMs, aheadMs)

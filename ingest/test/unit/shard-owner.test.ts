@@ -142,12 +142,22 @@ describe("a shard's owner", () => {
 
   it('a new owner that has read the log answers as the old one would', () => {
     const { state, outcomes, submit } = setUp()
-    replayMessage(state, { votes: [{ ...voteOf(1, 10), ackedAtMs: 9_000 }], closings: [], takeover: null })
+    replayMessage(state, {
+      votes: [{ ...voteOf(1, 10), ackedAtMs: 9_000 }],
+      closings: [],
+      takeover: null,
+      decisions: [],
+    })
     submit(voteOf(1, 10))
     submit(voteOf(1, 11))
     assert.deepEqual(outcomes, ['accepted', 'duplicate'])
     assert.equal(accepted(submit(voteOf(2), 8_000)).vote.ackedAtMs, 9_000)
-    replayMessage(state, { votes: [], closings: [{ event, closedAtMs: 9_500 }], takeover: null })
+    replayMessage(state, {
+      votes: [],
+      closings: [{ event, closedAtMs: 9_500 }],
+      takeover: null,
+      decisions: [],
+    })
     submit(voteOf(3))
     assert.equal(outcomes.at(-1), 'closed')
   })

@@ -114,8 +114,8 @@ function* stretches(entries: readonly LogEntry[]): Generator<SequencedMessage[]>
   let stretch: SequencedMessage[] = []
   let votes = 0
   for (const { sequence, data } of entries) {
-    const { votes: decoded, closings, takeover } = logMessage.decode(data)
-    stretch.push({ sequence, votes: decoded, closings, takeover })
+    const { votes: decoded, closings, takeover, decisions } = logMessage.decode(data)
+    stretch.push({ sequence, votes: decoded, closings, takeover, decisions })
     votes += decoded.length
     if (votes >= STRETCH_VOTES_MAX) {
       yield stretch

@@ -227,7 +227,11 @@ describe('The archive', function () {
           deviceId: `device ${index} `.repeat(20),
         }),
       )
-      return { sequence: message + 1, message: { votes, closings: [], takeover: null }, storedAtMs: FIRST_MS }
+      return {
+        sequence: message + 1,
+        message: { votes, closings: [], takeover: null, decisions: [] },
+        storedAtMs: FIRST_MS,
+      }
     })
     const tables = await openTables()
     const { rows: logRows } = (await tables.loadState(0)).advance(entries)
@@ -263,7 +267,7 @@ describe('The archive', function () {
       channel: 2,
       traceId: '0af7651916cd43dd8448eb211c80319c',
     })
-    await publish([{ votes: [sent], closings: [], takeover: null }])
+    await publish([{ votes: [sent], closings: [], takeover: null, decisions: [] }])
     startLane()
     await untilArchived()
     const found = await rows(`SELECT event, voter, contestant, attempt, toUnixTimestamp64Milli(acked_at),
@@ -301,6 +305,7 @@ describe('The archive', function () {
       votes: voters.map((voter) => vote({ ...first, voter: voter as VoterNumber })),
       closings: [],
       takeover: null,
+      decisions: [],
     })
     await publish([message(2), message(4)])
     const { stop } = startLane()
@@ -320,6 +325,7 @@ describe('The archive', function () {
       votes: [vote({ event: eventNumber(1), voter: voter as VoterNumber })],
       closings: [],
       takeover: null,
+      decisions: [],
     })
     await publish([message(2)])
     const { done } = startLane()

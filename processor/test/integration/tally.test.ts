@@ -51,6 +51,7 @@ const message = (votes: Vote[], closes = false) => ({
   votes,
   closings: closes ? [{ event, closedAtMs: nowMs }] : [],
   takeover: null,
+  decisions: [],
 })
 
 describe('the tally', () => {

@@ -124,6 +124,7 @@ describe('The state of the archive', () => {
         votes: [vote({ event: eventNumber(1), voter: voter as VoterNumber, ackedAtMs })],
         closings: [],
         takeover: null,
+        decisions: [],
       },
     })
     state.advance([entry(1, 2, FIRST_MS + 60_000)])

@@ -59,6 +59,7 @@ export const randomLog = ({ messagesMin = 0, messagesMax = 25 } = {}): fc.Arbitr
           }),
           closings: closings.map((event): Closing => ({ event: eventNumber(event), closedAtMs: nowMs })),
           takeover,
+          decisions: [],
         },
       }))
     })

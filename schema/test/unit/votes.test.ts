@@ -49,7 +49,7 @@ describe('messages of the vote path', () => {
     fc.assert(
       fc.property(fc.array(vote, { maxLength: 20 }), (votes) => {
         const closings = [{ event: eventNumber(3), closedAtMs: 17 }]
-        const read = logMessage.decode(logMessage.encode({ votes, closings, takeover: null }))
+        const read = logMessage.decode(logMessage.encode({ votes, closings, takeover: null, decisions: [] }))
         assert.deepEqual(plain(read), votes)
         assert.equal(read.closings[0]?.closedAtMs, 17)
         assert.equal(read.takeover, null)
@@ -58,9 +58,11 @@ describe('messages of the vote path', () => {
   })
 
   it('a message of an unknown version is told apart from a damaged one', () => {
-    // Field 1 (version) = 2.
-    assert.throws(() => logMessage.decode(Uint8Array.of(0x08, 0x02)), UnknownVersionError)
-    const damaged = logMessage.encode({ votes: [], closings: [], takeover: { owner: 'x' } }).slice(0, -1)
+    // Field 1 (version) = 3.
+    assert.throws(() => logMessage.decode(Uint8Array.of(0x08, 0x03)), UnknownVersionError)
+    const damaged = logMessage
+      .encode({ votes: [], closings: [], takeover: { owner: 'x' }, decisions: [] })
+      .slice(0, -1)
     assert.throws(
       () => logMessage.decode(damaged),
       (error: Error) => !(error instanceof UnknownVersionError),

@@ -38,18 +38,19 @@ const vote = (voter: number, contestant: number, flags = 0): Vote => ({
 const LOGS = [
   {
     messages: [
-      { votes: [vote(2, 0), vote(4, 1), vote(2, 1)], closings: [], takeover: null },
+      { votes: [vote(2, 0), vote(4, 1), vote(2, 1)], closings: [], takeover: null, decisions: [] },
       {
         votes: [vote(6, 0, 1)],
         closings: [{ event: EVENT, closedAtMs: Date.UTC(2026, 5, 1) }],
         takeover: null,
+        decisions: [],
       },
-      { votes: [vote(8, 0)], closings: [], takeover: null },
+      { votes: [vote(8, 0)], closings: [], takeover: null, decisions: [] },
     ],
     tally: { 0: 1, 1: 1, sequence: 3, entries: 5, rejected: 2, superseded: 1 },
   },
   {
-    messages: [{ votes: [vote(1, 2), vote(3, 2)], closings: [], takeover: { owner: 'a' } }],
+    messages: [{ votes: [vote(1, 2), vote(3, 2)], closings: [], takeover: { owner: 'a' }, decisions: [] }],
     tally: { 2: 2, sequence: 1, entries: 2 },
   },
 ] satisfies { messages: LogMessage[]; tally: Record<string, number> }[]

@@ -14,6 +14,8 @@ const book = (votes: readonly number[], rejected = 0, superseded = 0): Books => 
     counted,
     rejected,
     superseded,
+    dead: 0,
+    windows: new Map(),
     totals: new Map(votes.map((count, index) => [index as ContestantIndex, count])),
   }
 }
