@@ -8,9 +8,9 @@ import { LEASE_TTL_MS } from './streams.js'
 
 /** How often the situation is looked at; also how late an expired lease is noticed. */
 const LOOK_EVERY_MS = 200
-const RENEW_EVERY_MS = 1_000
+export const RENEW_EVERY_MS = 1_000
 /** Held this long without a renewal, a lease is given up: a little before the broker gives it to another. */
-const TRUST_MS = LEASE_TTL_MS - 300
+export const TRUST_MS = LEASE_TTL_MS - 300
 /** Pause before work that failed under a lease is begun again: doubled each time, up to the maximum. */
 const RETRY_MS = 100
 const RETRY_MAX_MS = 1_000
@@ -19,6 +19,9 @@ const RETRY_MAX_MS = 1_000
 const GIVE_BACK_MS = 500
 /** Nor is work that waits for the broker. It is cut off with the process, as if that had died. */
 const STOP_MS = 3_000
+
+/** Where a lease stands in the bucket. */
+export const leaseKey = (role: string, shard: Shard): string => `${role}.${shard}`
 
 export interface Leases {
   held(): Shard[]
@@ -60,7 +63,6 @@ interface Holding {
 /** Takes a fair share of a role's leases, renews them, and runs the work of each. */
 export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const { bucket, role, instance, shards, logger, work } = options
-  const leaseKey = (shard: Shard): string => `${role}.${shard}`
   const memberPrefix = `member.${role}.`
   const seen = new Map<string, Seen>()
   const holdings = new Map<Shard, Holding>()
@@ -76,9 +78,20 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const notice = (entry: KvEntry): void => {
     const storedAtMs = entry.created.getTime()
     aheadMs = Math.max(aheadMs, storedAtMs - performance.now())
-    if (entry.operation === 'PUT')
-      seen.set(entry.key, { owner: entry.string(), revision: entry.revision, storedAtMs })
-    else if (seen.delete(entry.key)) wake.abort()
+    if (entry.operation === 'PUT') {
+      const owner = entry.string()
+      seen.set(entry.key, { owner, revision: entry.revision, storedAtMs })
+      if (owner !== instance) yieldTo(entry)
+    } else if (seen.delete(entry.key)) wake.abort()
+  }
+
+  /** Whoever seizes a lease writes it over: its holder need not wait until its renewal is refused. */
+  const yieldTo = ({ key, revision }: KvEntry): void => {
+    for (const [shard, holding] of holdings) {
+      if (leaseKey(role, shard) !== key || revision <= holding.revision) continue
+      holding.renewedAtMs = Number.NEGATIVE_INFINITY
+      wake.abort()
+    }
   }
 
   const watch = () => bucket.watch({ key: [`${role}.*`, `${memberPrefix}*`] })
@@ -143,7 +156,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       holdings.delete(shard)
       await holding.renewal
       // When the process dies before this, the lease runs out by itself.
-      if (why === 'lease given back') await giveBack(leaseKey(shard), { previousSeq: holding.revision })
+      if (why === 'lease given back') await giveBack(leaseKey(role, shard), { previousSeq: holding.revision })
       ending.delete(shard)
     }
     const ended = ending.get(shard) ?? endWork()
@@ -152,7 +165,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   }
 
   const renew = async (shard: Shard, holding: Holding): Promise<void> => {
-    const key = leaseKey(shard)
+    const key = leaseKey(role, shard)
     const known = seen.get(key)
     // A renewal whose answer was lost is known by the watch.
     if (known?.owner === instance) holding.revision = Math.max(holding.revision, known.revision)
@@ -167,7 +180,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   }
 
   const take = async (shard: Shard): Promise<void> => {
-    const key = leaseKey(shard)
+    const key = leaseKey(role, shard)
     const before = seen.get(key)
     try {
       // The broker may take a second longer to forget an entry than its time says: it is replaced as it stands,
@@ -186,7 +199,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   }
 
   const isTaken = (shard: Shard): boolean =>
-    ending.has(shard) || (alive(leaseKey(shard)) && seen.get(leaseKey(shard))?.owner !== instance)
+    ending.has(shard) || (alive(leaseKey(role, shard)) && seen.get(leaseKey(role, shard))?.owner !== instance)
 
   const look = (): void => {
     for (const [shard, holding] of holdings) {
