@@ -20,6 +20,8 @@ export interface Committer<Item> {
   stop(): void
   readonly size: number
   readonly stopped: boolean
+  /** The log has no room: what is added waits until it has, however long that is. */
+  readonly full: boolean
 }
 
 interface CommitterOptions<Item> {
@@ -27,16 +29,19 @@ interface CommitterOptions<Item> {
   readonly log: VoteLog
   readonly encode: (batch: Batch<Item>) => Uint8Array
   readonly onStored: (batch: Batch<Item>) => void
+  /** The log has no room, so nobody should wait. What was added is still tried until there is some. */
+  readonly onFull?: () => void
 }
 
 /** Pause before the log is asked again what became of a batch. */
 const AGAIN_MS = 100
 
 export const createCommitter = <Item>(options: CommitterOptions<Item>): Committer<Item> => {
-  const { machine, log, encode, onStored } = options
+  const { machine, log, encode, onStored, onFull } = options
   const ended = new AbortController()
   const waiting = new Set<() => void>()
   let scheduled = false
+  let full = false
 
   const lostError = (): Error =>
     new OwnershipLostError('the shard has another owner, or this one has stopped')
@@ -46,7 +51,9 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
     let stored: Batch<Item>[]
     if (step.do === 'append') {
       const result = await log.append(batch.id, encode(batch), batch.expected)
-      if (result === 'unknown') await pause(AGAIN_MS)
+      full = result === 'full' || (full && result !== 'stored')
+      if (result === 'full') onFull?.()
+      if (result === 'unknown' || result === 'full') await pause(AGAIN_MS)
       stored = machine.appended(batch, result)
     } else {
       const result = await log.look(batch.id, batch.expected)
@@ -116,6 +123,9 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
     },
     get stopped() {
       return ended.signal.aborted
+    },
+    get full() {
+      return full
     },
   }
 }

@@ -21,8 +21,11 @@ export type Step<Item> =
   | { readonly do: 'append'; readonly batch: Batch<Item>; readonly again: boolean }
   | { readonly do: 'look'; readonly batch: Batch<Item> }
 
-/** What came of an append: on disk, not known, or refused by the fence. */
-export type AppendResult = 'stored' | 'unknown' | 'refused'
+/**
+ * What came of an append: on disk, not known, refused by the fence, or no room on disk. Without room it is tried
+ * again like one that is not known, since an earlier try may have found some.
+ */
+export type AppendResult = 'stored' | 'unknown' | 'refused' | 'full'
 /** What stands right after the sequence that a batch expected: the batch, nothing, somebody else's, or no answer. */
 export type LookResult = 'stored' | 'end' | 'foreign' | 'unknown'
 
@@ -116,7 +119,7 @@ export const createGroupCommit = <Item>(options: GroupCommitOptions<Item>): Grou
       return { do: 'append', batch, again: false }
     },
     appended(batch, result) {
-      const fates = { stored: 'stored', unknown: 'doubtful', refused: 'refused' } as const
+      const fates = { stored: 'stored', unknown: 'doubtful', refused: 'refused', full: 'doubtful' } as const
       return settle(batch, fates[result])
     },
     looked(batch, result) {

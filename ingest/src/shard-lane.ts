@@ -71,6 +71,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     log: createVoteLog({ nats, shard, appendTimeoutMs }),
     encode: (batch) => logMessage.encode(messageOf(batch.items)),
     onStored: (batch) => settleStored(owner, batch.items),
+    onFull: () => owner.turnAway(),
   })
   const close = createCloser(owner, committer, options.now)
   const subscriptions: Subscription[] = []
@@ -146,6 +147,7 @@ const takeSubmissions = (
   decideSubmissions(votes, (outcomes) => message.respond(encodeOutcomes(outcomes)), {
     owner,
     stopped: committer.stopped,
+    full: committer.full,
     committing: committer.size,
     waitingVotesMax,
     nowMs: now(),

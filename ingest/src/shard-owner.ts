@@ -45,6 +45,8 @@ export interface ShardOwner {
   closed(event: EventNumber): void
   /** From now on every recent attempt is known: answers those who waited for that. */
   attemptsLearned(): void
+  /** The log has no room: answers everyone who waits for something on its way to disk. It stays on its way. */
+  turnAway(): void
   /** Answers everyone who waits: this owner cannot tell what became of their votes. */
   abandon(): void
 }
@@ -153,6 +155,18 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
         if (attempts.is(event, voter, attempt)) settle('accepted')
         else if (voted.has(event, voter)) settle('duplicate')
         else refuse(event, settle)
+      }
+    },
+    turnAway() {
+      for (const voters of pending.values()) {
+        for (const { waiting } of voters.values()) {
+          waitingCount -= waiting.length
+          for (const waiter of waiting.splice(0)) waiter.settle('unavailable')
+        }
+      }
+      for (const waiting of late.values()) {
+        lateCount -= waiting.length
+        for (const settle of waiting.splice(0)) settle('unavailable')
       }
     },
     abandon() {

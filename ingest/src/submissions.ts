@@ -6,6 +6,8 @@ interface Situation {
   readonly owner: ShardOwner
   /** This lane has ended: whoever asks it is told that it is not the owner. */
   readonly stopped: boolean
+  /** The log has no room. */
+  readonly full?: boolean
   /** Votes that are being committed, and how many may be. */
   readonly committing: number
   readonly waitingVotesMax: number
@@ -21,13 +23,13 @@ interface Situation {
 export const decideSubmissions = (
   votes: readonly Vote[],
   respond: (outcomes: readonly Outcome[] | null) => void,
-  { owner, stopped, committing, waitingVotesMax, nowMs, closesAtMs, append }: Situation,
+  { owner, stopped, full, committing, waitingVotesMax, nowMs, closesAtMs, append }: Situation,
 ): void => {
   if (stopped) {
     respond(null)
     return
   }
-  if (committing + votes.length > waitingVotesMax) {
+  if (full || committing + votes.length > waitingVotesMax) {
     respond(votes.map(() => 'unavailable'))
     return
   }

@@ -14,6 +14,8 @@ export interface VoteLog {
 
 const MESSAGE_ID_HEADER = 'Nats-Msg-Id'
 const WRONG_LAST_SEQUENCE = new Set([10071, 10164])
+/** The stream's own limit, the account's, the server's. */
+const NO_ROOM = new Set([10077, 10002, 10023, 10028, 10047])
 
 interface VoteLogOptions {
   readonly nats: Nats
@@ -45,8 +47,9 @@ export const createVoteLog = ({ nats, shard, appendTimeoutMs }: VoteLogOptions):
         return 'stored'
       } catch (error) {
         // Only the fence's own answer is a refusal. Whatever else went wrong, the message may be in the log.
-        const refused = error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.has(error.code)
-        return refused ? 'refused' : 'unknown'
+        if (!(error instanceof JetStreamApiError)) return 'unknown'
+        if (WRONG_LAST_SEQUENCE.has(error.code)) return 'refused'
+        return NO_ROOM.has(error.code) ? 'full' : 'unknown'
       }
     },
     look: (id, expected) => look(messageId(id), expected).catch(() => 'unknown' as const),
