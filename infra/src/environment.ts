@@ -31,6 +31,10 @@ export const portVariable = (fallback: number) => z.coerce.number().int().min(0)
 export const wholeVariable = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
 
+/** The same for what is left out unless it is set. */
+export const optionalWholeVariable = (min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).optional()
+
 /** What every service reads. */
 export const commonVariables = {
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),

@@ -1,6 +1,7 @@
 import {
   clickhouseVariables,
   commonVariables,
+  optionalWholeVariable,
   portVariable,
   readEnvironment,
   redisVariables,
@@ -18,6 +19,10 @@ export const readProcessorEnvironment = (source: NodeJS.ProcessEnv) =>
       /** The public identifiers in ClickHouse's tables of events are made with it. */
       ID_SECRET: z.string().min(1),
       PROCESSOR_METRICS_PORT: portVariable(9403),
+      /** The log keeps votes for so long; unset, for ever. */
+      LOG_RETENTION_HOURS: optionalWholeVariable(1, 1_000_000),
+      /** The log of each shard keeps the latest votes up to this size; unset, all. */
+      LOG_BYTES_MAX: optionalWholeVariable(1, Number.MAX_SAFE_INTEGER),
       /** A shard's part of a board is published at most once in this time. */
       BOARD_TICK_MS: wholeVariable(50, 1, 10_000),
     },

@@ -12,11 +12,14 @@ import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createArchive } from './archive/archive-lane.js'
 import { createCatalogTables } from './archive/catalog-tables.js'
 import { readProcessorEnvironment } from './environment.js'
+import { runJanitor } from './janitor/janitor.js'
+import { createJanitorMetrics } from './janitor/janitor-metrics.js'
 import { createPartPublisher, publishPart } from './publish/part-publisher.js'
 import { runTallyLane } from './tally/tally-lane.js'
 
 /** How long a start waits for Redis. */
 const REDIS_WAIT_MS = 30_000
+const HOUR_MS = 3_600_000
 
 const environment = configure(() => readProcessorEnvironment(process.env))
 const logger = createLogger('processor', environment.LOG_LEVEL)
@@ -35,14 +38,15 @@ await runService(logger, async ({ onStop }) => {
     password: environment.CLICKHOUSE_PASSWORD,
   })
   onStop('ClickHouse', () => clickhouse.close())
+  const registry = createMetrics()
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
-    registry: createMetrics(),
+    registry,
     // ClickHouse may be away: leaderboards do not wait for it.
     missing: () => [
       ...(nats.connected() ? [] : ['NATS']),
       ...(redis.status === 'ready' ? [] : ['Redis']),
-      ...(lanes.length === 2 ? [] : ['leases']),
+      ...(lanes.length === 3 ? [] : ['leases']),
     ],
   })
   onStop('health server', health.stop)
@@ -72,6 +76,30 @@ await runService(logger, async ({ onStop }) => {
   })
   onStop('archive', archive.stop)
   lanes.push(archive)
+
+  const { LOG_RETENTION_HOURS: hours, LOG_BYTES_MAX: bytesMax } = environment
+  const retention = { ageMaxMs: hours === undefined ? undefined : hours * HOUR_MS, bytesMax }
+  const metrics = createJanitorMetrics(registry)
+  const janitor = await holdLeases({
+    ...common,
+    role: 'janitor',
+    work: (shard, signal) =>
+      runJanitor({
+        nats,
+        redis,
+        clickhouse,
+        oldestDead: async () => undefined,
+        shard,
+        shards,
+        retention,
+        metrics,
+        logger,
+        now: Date.now,
+        signal,
+      }),
+  })
+  onStop('janitor', janitor.stop)
+  lanes.push(janitor)
 
   const tables = createCatalogTables({ clickhouse, logger, ids: createOpaqueIds(environment.ID_SECRET) })
   const catalog = await watchCatalog({
