@@ -1,5 +1,6 @@
-import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
+import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
 import type { Tally } from '@votestream/schema/tally'
+import { type Decision, VERDICT, type Vote } from '@votestream/schema/votes'
 import type { SequencedMessage } from '../src/tally/stretch.js'
 import type { Checkpoint } from '../src/tally/view-decision.js'
 
@@ -20,6 +21,8 @@ export interface ViewModel {
   begin(token: string, generation: string, wholeAt: number): boolean
   readonly tallies: ReadonlyMap<EventNumber, Tally>
   voters(event: EventNumber): ReadonlySet<VoterNumber>
+  /** Those of the voters whose vote does not count. */
+  rejected(event: EventNumber): ReadonlySet<VoterNumber>
   /** Loses everything. */
   flush(): void
   /** @returns what puts the view back to how it is now. */
@@ -29,6 +32,7 @@ export interface ViewModel {
 interface EventView {
   tally: Tally
   readonly voters: Set<VoterNumber>
+  readonly rejected: Set<VoterNumber>
 }
 
 const EMPTY: Tally = {
@@ -38,6 +42,7 @@ const EMPTY: Tally = {
   entries: 0,
   rejected: 0,
   superseded: 0,
+  dead: 0,
   closedAtMs: null,
 }
 
@@ -47,31 +52,50 @@ export const createViewModel = (): ViewModel => {
   let events = new Map<EventNumber, EventView>()
 
   const eventView = (event: EventNumber): EventView => {
-    const view = events.get(event) ?? { tally: EMPTY, voters: new Set() }
+    const view = events.get(event) ?? { tally: EMPTY, voters: new Set(), rejected: new Set() }
     events.set(event, view)
     return view
   }
 
-  const applyMessage = ({ sequence, votes, closings }: SequencedMessage): EventNumber[] => {
-    for (const { event, voter, contestant, flags, ackedAtMs } of votes) {
-      const view = eventView(event)
-      const totals = [...view.tally.totals]
-      let { rejected, superseded } = view.tally
-      if (view.voters.has(voter)) superseded += 1
-      else if (flags !== 0 || view.tally.closedAtMs !== null) rejected += 1
-      else {
-        while (totals.length <= contestant) totals.push(0)
-        totals[contestant] = (totals[contestant] ?? 0) + 1
-      }
-      view.voters.add(voter)
-      const entries = view.tally.entries + 1
-      view.tally = { ...view.tally, totals, sequence, ackedAtMs, entries, rejected, superseded }
-    }
+  const applyVote = (vote: Vote, sequence: number): void => {
+    const { event, voter, contestant, flags, ackedAtMs } = vote
+    const view = eventView(event)
+    let { totals, rejected, superseded } = view.tally
+    if (view.voters.has(voter)) superseded += 1
+    else if (flags !== 0 || view.tally.closedAtMs !== null) {
+      rejected += 1
+      view.rejected.add(voter)
+    } else totals = withVotes(totals, contestant, 1)
+    view.voters.add(voter)
+    const entries = view.tally.entries + 1
+    view.tally = { ...view.tally, totals, sequence, ackedAtMs, entries, rejected, superseded }
+  }
+
+  const applyDecision = ({ event, voter, contestant, verdict }: Decision, sequence: number): void => {
+    const view = eventView(event)
+    view.tally = { ...view.tally, sequence }
+    const admits = verdict === VERDICT.admit
+    if (!view.voters.has(voter) || view.rejected.has(voter) !== admits) return
+    if (admits) view.rejected.delete(voter)
+    else view.rejected.add(voter)
+    const totals = withVotes(view.tally.totals, contestant, admits ? 1 : -1)
+    view.tally = { ...view.tally, totals, rejected: view.tally.rejected + (admits ? -1 : 1) }
+  }
+
+  const applyMessage = (message: SequencedMessage): EventNumber[] => {
+    const { sequence, votes, closings, decisions, dead = [] } = message
+    for (const vote of votes) applyVote(vote, sequence)
     for (const { event, closedAtMs } of closings) {
       const view = eventView(event)
       view.tally = { ...view.tally, sequence, closedAtMs: view.tally.closedAtMs ?? closedAtMs }
     }
-    return [...votes, ...closings].map(({ event }) => event)
+    for (const decision of decisions) applyDecision(decision, sequence)
+    for (const { event } of dead) {
+      const view = eventView(event)
+      const { entries, dead: before } = view.tally
+      view.tally = { ...view.tally, sequence, entries: entries + 1, dead: before + 1 }
+    }
+    return [...votes, ...closings, ...decisions, ...dead].map(({ event }) => event)
   }
 
   return {
@@ -101,22 +125,36 @@ export const createViewModel = (): ViewModel => {
       return new Map([...events].map(([event, { tally }]) => [event, tally]))
     },
     voters: (event) => events.get(event)?.voters ?? new Set(),
+    rejected: (event) => events.get(event)?.rejected ?? new Set(),
     flush() {
       checkpoint = undefined
       clearing = undefined
       events = new Map()
     },
     save() {
-      const copy = () =>
-        new Map([...events].map(([event, { tally, voters }]) => [event, { tally, voters: new Set(voters) }]))
-      const saved = { checkpoint, clearing, events: copy() }
+      const saved = { checkpoint, clearing, events: copyOf(events) }
       return () => {
         checkpoint = saved.checkpoint
         clearing = saved.clearing
-        events = new Map(
-          [...saved.events].map(([event, { tally, voters }]) => [event, { tally, voters: new Set(voters) }]),
-        )
+        events = copyOf(saved.events)
       }
     },
   }
+}
+
+const copyOf = (events: ReadonlyMap<EventNumber, EventView>): Map<EventNumber, EventView> =>
+  new Map(
+    [...events].map(([event, { tally, voters, rejected }]) => [
+      event,
+      { tally, voters: new Set(voters), rejected: new Set(rejected) },
+    ]),
+  )
+
+/** As Redis holds totals: none of what adds up to nothing, so the last one is not 0. */
+const withVotes = (before: readonly number[], contestant: ContestantIndex, votes: 1 | -1): number[] => {
+  const totals = [...before]
+  while (totals.length <= contestant) totals.push(0)
+  totals[contestant] = (totals[contestant] ?? 0) + votes
+  while (totals.at(-1) === 0) totals.pop()
+  return totals
 }

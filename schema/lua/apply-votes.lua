@@ -7,10 +7,12 @@
 -- KEYS   1 checkpoint, 2 events; then for each event: tally, chunks; for each chunk: voted, rejected; then one
 --        for each window
 -- ARGV   1 header (JSON): generation, previous, sequence, events [{number, sequence, acked_at}],
---          chunks [{event, number}], windows [expire_at in seconds]; indexes begin at 1
---        2 the entries in the order of the log, 12 bytes each, big-endian: chunk or event u32, window u32
---          (0: none), offset u16, contestant u15 with the top bit for a flagged vote; a closing has chunk 0 and
---          the event in the window's place
+--          chunks [{event, number, decided: whether a decision is about one of its voters}],
+--          windows [expire_at in seconds]; indexes begin at 1
+--        2 the entries in the order of the log, 12 bytes each, big-endian: chunk u32, window u32 (0: none),
+--          offset u16, choice u16: the contestant (13 bits) and 0x8000 a flagged vote, 0x4000 a decision, which
+--          admits with 0x2000 and else rejects. Chunk 0: the window's place holds the event, and the choice is
+--          0 for a closing, 1 for an entry that is dead
 --        3 the time of each closing in the order of the log (JSON)
 -- Answer {1, tally of event 1, tally of event 2, …} (each as HGETALL), or {0, generation, sequence}
 
@@ -34,13 +36,21 @@ local closed, counts = {}, {}
 for e = 1, event_count do
   closed[e] = redis.call('HEXISTS', KEYS[1 + 2 * e], 'closed_at') == 1
   redis.call('BITCOUNT', KEYS[2 + 2 * e], 0, 0)
-  counts[e] = {entries = 0, rejected = 0, superseded = 0, votes = {}}
+  counts[e] = {entries = 0, rejected = 0, superseded = 0, dead = 0, votes = {}}
 end
-local voted, seen = {}, {}
-for c = 1, chunk_count do
+-- As Redis holds them: who has voted, and whose vote does not count (read only where somebody decided on it).
+local voted, rejected = {}, {}
+-- What becomes of votes, by offset: of those in this stretch, and of earlier ones that a decision changes.
+local cast, changed = {}, {}
+local COUNTED, REJECTED = 1, 2
+for c, chunk in ipairs(header.chunks) do
   voted[c] = redis.call('GET', KEYS[chunks_at + 2 * c - 1]) or ''
-  redis.call('GETBIT', KEYS[chunks_at + 2 * c], 0)
-  seen[c] = {}
+  if chunk.decided then
+    rejected[c] = redis.call('GET', KEYS[chunks_at + 2 * c]) or ''
+  else
+    redis.call('GETBIT', KEYS[chunks_at + 2 * c], 0)
+  end
+  cast[c], changed[c] = {}, {}
 end
 local windows = {}
 for w = 1, #header.windows do
@@ -48,59 +58,94 @@ for w = 1, #header.windows do
   windows[w] = {}
 end
 
--- Decisions, in the order of the log.
+-- What the entries say, in the order of the log.
 
-local rejected = {}
+local function has(bits, offset)
+  local byte = string.byte(bits, math.floor(offset / 8) + 1) or 0
+  return bit.band(byte, bit.rshift(128, offset % 8)) ~= 0
+end
+
+local function decide(c, w, offset, verdict, contestant)
+  local states = cast[c][offset] and cast[c] or changed[c]
+  local state = states[offset]
+  if not state then
+    if not has(voted[c], offset) then return end
+    state = has(rejected[c], offset) and REJECTED or COUNTED
+  end
+  if state == verdict then return end
+  states[offset] = verdict
+  local votes = verdict == COUNTED and 1 or -1
+  local count = counts[header.chunks[c].event]
+  count.rejected = count.rejected - votes
+  count.votes[contestant] = (count.votes[contestant] or 0) + votes
+  if w > 0 then windows[w][contestant] = (windows[w][contestant] or 0) + votes end
+end
+
 local closing_times, closing_index = {}, 0
 for position = 1, #entries, 12 do
   local c, w, offset, choice = struct.unpack('>I4I4I2I2', entries, position)
   if c == 0 then
-    closing_index = closing_index + 1
-    if not closed[w] then
-      closed[w] = true
-      closing_times[w] = closings[closing_index]
+    if choice == 1 then
+      counts[w].entries = counts[w].entries + 1
+      counts[w].dead = counts[w].dead + 1
+    else
+      closing_index = closing_index + 1
+      if not closed[w] then
+        closed[w] = true
+        closing_times[w] = closings[closing_index]
+      end
     end
+  elseif choice >= 16384 and choice < 32768 then
+    decide(c, w, offset, choice >= 24576 and COUNTED or REJECTED, choice % 8192)
   else
     local e = header.chunks[c].event
     local count = counts[e]
     count.entries = count.entries + 1
     local byte = string.byte(voted[c], math.floor(offset / 8) + 1) or 0
-    if seen[c][offset] or bit.band(byte, bit.rshift(128, offset % 8)) ~= 0 then
+    if cast[c][offset] or bit.band(byte, bit.rshift(128, offset % 8)) ~= 0 then
       count.superseded = count.superseded + 1
+    elseif choice >= 32768 or closed[e] then
+      cast[c][offset] = REJECTED
+      count.rejected = count.rejected + 1
     else
-      seen[c][offset] = true
-      if choice >= 32768 or closed[e] then
-        count.rejected = count.rejected + 1
-        rejected[#rejected + 1] = {c, offset}
-      else
-        count.votes[choice] = (count.votes[choice] or 0) + 1
-        if w > 0 then windows[w][choice] = (windows[w][choice] or 0) + 1 end
-      end
+      cast[c][offset] = COUNTED
+      count.votes[choice] = (count.votes[choice] or 0) + 1
+      if w > 0 then windows[w][choice] = (windows[w][choice] or 0) + 1 end
     end
   end
 end
 
--- Writes.
+-- Writes. What adds up to nothing is not kept, so the view does not depend on how the log was cut.
+
+local function add(key, field, count)
+  if count ~= 0 and redis.call('HINCRBY', key, field, count) == 0 then redis.call('HDEL', key, field) end
+end
 
 for e = 1, event_count do
   local event, count, tally = header.events[e], counts[e], KEYS[1 + 2 * e]
   redis.call('SADD', KEYS[2], event.number)
-  for contestant, votes in pairs(count.votes) do redis.call('HINCRBY', tally, contestant, votes) end
-  for _, field in ipairs({'entries', 'rejected', 'superseded'}) do
-    if count[field] > 0 then redis.call('HINCRBY', tally, field, count[field]) end
-  end
+  for contestant, votes in pairs(count.votes) do add(tally, contestant, votes) end
+  for _, field in ipairs({'entries', 'rejected', 'superseded', 'dead'}) do add(tally, field, count[field]) end
   redis.call('HSET', tally, 'sequence', event.sequence)
   if event.acked_at > 0 then redis.call('HSET', tally, 'acked_at', event.acked_at) end
   if closing_times[e] then redis.call('HSET', tally, 'closed_at', closing_times[e]) end
 end
 for c = 1, chunk_count do
-  local chunk = header.chunks[c]
-  redis.call('SETBIT', KEYS[2 + 2 * chunk.event], chunk.number, 1)
-  for offset in pairs(seen[c]) do redis.call('SETBIT', KEYS[chunks_at + 2 * c - 1], offset, 1) end
+  local chunk, voted_key, rejected_key = header.chunks[c], KEYS[chunks_at + 2 * c - 1], KEYS[chunks_at + 2 * c]
+  if next(cast[c]) then redis.call('SETBIT', KEYS[2 + 2 * chunk.event], chunk.number, 1) end
+  for offset, state in pairs(cast[c]) do
+    redis.call('SETBIT', voted_key, offset, 1)
+    if state == REJECTED then redis.call('SETBIT', rejected_key, offset, 1) end
+  end
+  if next(changed[c]) then
+    for offset, state in pairs(changed[c]) do
+      redis.call('SETBIT', rejected_key, offset, state == REJECTED and 1 or 0)
+    end
+    if redis.call('BITCOUNT', rejected_key) == 0 then redis.call('DEL', rejected_key) end
+  end
 end
-for _, entry in ipairs(rejected) do redis.call('SETBIT', KEYS[chunks_at + 2 * entry[1]], entry[2], 1) end
 for w, votes in ipairs(windows) do
-  for contestant, count in pairs(votes) do redis.call('HINCRBY', KEYS[windows_at + w], contestant, count) end
+  for contestant, count in pairs(votes) do add(KEYS[windows_at + w], contestant, count) end
   redis.call('EXPIREAT', KEYS[windows_at + w], header.windows[w])
 end
 redis.call('HSET', KEYS[1], 'sequence', header.sequence)

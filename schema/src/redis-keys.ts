@@ -13,13 +13,16 @@ import type { EventNumber, Shard } from './numbers.js'
  */
 export const checkpointKey = (shard: Shard): string => `{s${shard}}:checkpoint`
 
-/** Set: the numbers of the events that have anything in this shard. */
+/**
+ * Set: the numbers of the events that have anything in this shard. Number 0 stands for no event: its tally holds
+ * the books of messages that nobody can read.
+ */
 export const eventsKey = (shard: Shard): string => `{s${shard}}:events`
 
 /**
  * Hash: an event's tally in this shard. Fields: a contestant's index in decimal (votes that count), `sequence`
  * (the last message that touched this event), `acked_at` (of the last vote, milliseconds), `entries`,
- * `rejected`, `superseded` (the books) and, once it is closed here, `closed_at`.
+ * `rejected`, `superseded`, `dead` (the books) and, once it is closed here, `closed_at`. A count of 0 is not there.
  */
 export const tallyKey = (shard: Shard, event: EventNumber): string => `{s${shard}}:event:${event}:tally`
 
@@ -30,7 +33,7 @@ export const chunksKey = (shard: Shard, event: EventNumber): string => `{s${shar
 export const votedKey = (shard: Shard, event: EventNumber, chunk: number): string =>
   `{s${shard}}:event:${event}:voted:${chunk}`
 
-/** Bitmap beside `votedKey`, there only where a vote of the chunk was rejected. */
+/** Bitmap beside `votedKey`: whose vote is rejected, there only where one of the chunk is. */
 export const rejectedKey = (shard: Shard, event: EventNumber, chunk: number): string =>
   `{s${shard}}:event:${event}:rejected:${chunk}`
 

@@ -2,13 +2,14 @@
 export interface Tally {
   /** Votes that count, by contestant index; contestants without votes may be missing. */
   readonly totals: readonly number[]
-  /** The last log message that touched the event in this shard; 0: none. */
+  /** The last log message that touched the event in this shard, if only by a decision; 0: none. */
   readonly sequence: number
   /** Of the last vote, milliseconds since 1970; 0: none. */
   readonly ackedAtMs: number
   readonly entries: number
   readonly rejected: number
   readonly superseded: number
+  readonly dead: number
   /** Null while the event is open in this shard. */
   readonly closedAtMs: number | null
 }
@@ -30,6 +31,7 @@ export const parseTally = (flat: readonly string[]): Tally => {
     entries: fields.get('entries') ?? 0,
     rejected: fields.get('rejected') ?? 0,
     superseded: fields.get('superseded') ?? 0,
+    dead: fields.get('dead') ?? 0,
     closedAtMs: fields.get('closed_at') ?? null,
   }
 }

@@ -1,4 +1,5 @@
-import type { EventNumber, Shard } from '@votestream/schema/numbers'
+import type { DeadEntry } from '@votestream/schema/log-entries'
+import type { EventNumber, Shard, VoterNumber } from '@votestream/schema/numbers'
 import {
   checkpointKey,
   chunksKey,
@@ -12,11 +13,12 @@ import {
   windowStart,
 } from '@votestream/schema/redis-keys'
 import { bitPosition } from '@votestream/schema/voted-set'
-import type { Closing, LogMessage, Vote } from '@votestream/schema/votes'
+import { type LogMessage, VERDICT } from '@votestream/schema/votes'
 
-/** A message of the log, decoded. */
+/** A message of the log as it was read: what can be counted of it, and what is dead. */
 export interface SequencedMessage extends LogMessage {
   readonly sequence: number
+  readonly dead?: readonly DeadEntry[]
 }
 
 /** The call of apply-votes.lua for a stretch of the log: see there for what each part is. */
@@ -39,53 +41,22 @@ interface StretchOptions {
 
 const ENTRY_BYTES = 12
 const FLAGGED = 0x8000
+const DECISION = 0x4000
+const ADMITS = 0x2000
+/** What has no chunk. */
+const CLOSING = 0
+const DEAD = 1
 
-/** Numbers things in the order in which they are first asked for, from 1: the indexes of the script. */
-const numbering = <Value>() => {
-  const numbers = new Map<number, number>()
-  const values: Value[] = []
-  return {
-    values,
-    of(key: number, make: () => Value): number {
-      const known = numbers.get(key)
-      if (known !== undefined) return known
-      values.push(make())
-      numbers.set(key, values.length)
-      return values.length
-    },
-  }
-}
-
-interface EventEntry {
-  readonly number: EventNumber
-  sequence: number
-  acked_at: number
-  readonly chunks: ReturnType<typeof numbering<number>>
-  readonly windows: ReturnType<typeof numbering<number>>
-}
+/** How many entries a message gives the script: what bounds a stretch. */
+export const entriesIn = ({ votes, closings, decisions, dead = [] }: Omit<SequencedMessage, 'sequence'>) =>
+  votes.length + closings.length + decisions.length + dead.length
 
 /** @param messages a stretch of the log without a gap, beginning right after `previous`; not empty. */
 export const stretchCall = (messages: readonly SequencedMessage[], options: StretchOptions): StretchCall => {
-  const { shard, shards, nowMs } = options
-  const events = numbering<EventEntry>()
-  const chunks: { event: number; number: number }[] = []
-  const windows: { event: EventNumber; startMs: number }[] = []
+  const places = createPlaces(options)
   const closings: number[] = []
-  const size = messages.reduce((sum, message) => sum + message.votes.length + message.closings.length, 0)
-  const entries = Buffer.alloc(size * ENTRY_BYTES)
+  const entries = Buffer.alloc(messages.reduce((sum, message) => sum + entriesIn(message), 0) * ENTRY_BYTES)
   let at = 0
-
-  const eventIndex = (number: EventNumber, sequence: number): number => {
-    const index = events.of(number, () => ({
-      number,
-      sequence,
-      acked_at: 0,
-      chunks: numbering(),
-      windows: numbering(),
-    }))
-    return index
-  }
-
   const write = (first: number, second: number, offset: number, choice: number): void => {
     entries.writeUInt32BE(first, at)
     entries.writeUInt32BE(second, at + 4)
@@ -94,60 +65,117 @@ export const stretchCall = (messages: readonly SequencedMessage[], options: Stre
     at += ENTRY_BYTES
   }
 
-  const addVote = (vote: Vote, sequence: number): void => {
-    const index = eventIndex(vote.event, sequence)
-    const event = events.values[index - 1] as EventEntry
-    event.sequence = sequence
-    event.acked_at = vote.ackedAtMs
-    const { chunk, offset } = bitPosition(vote.voter, shards)
-    const chunkAt = event.chunks.of(chunk, () => chunks.push({ event: index, number: chunk }))
-    const startMs = windowStart(vote.ackedAtMs)
-    const kept = startMs + WINDOW_MS + WINDOW_KEPT_MS > nowMs
-    const windowAt = kept
-      ? event.windows.of(startMs, () => windows.push({ event: vote.event, startMs }))
-      : undefined
-    write(
-      event.chunks.values[chunkAt - 1] as number,
-      windowAt === undefined ? 0 : (event.windows.values[windowAt - 1] as number),
-      offset,
-      vote.flags === 0 ? vote.contestant : vote.contestant | FLAGGED,
-    )
+  for (const { sequence, votes, closings: closed, decisions, dead = [] } of messages) {
+    for (const { event: number, voter, ackedAtMs, contestant, flags } of votes) {
+      const event = places.event(number, sequence)
+      event.acked_at = ackedAtMs
+      const { chunk, offset } = places.bit(event, voter)
+      write(
+        chunk.index,
+        places.window(event, ackedAtMs),
+        offset,
+        flags === 0 ? contestant : contestant | FLAGGED,
+      )
+    }
+    for (const { event, closedAtMs } of closed) {
+      closings.push(closedAtMs)
+      write(0, places.event(event, sequence).index, 0, CLOSING)
+    }
+    for (const { event: number, voter, contestant, votedAtMs, verdict } of decisions) {
+      const event = places.event(number, sequence)
+      const { chunk, offset } = places.bit(event, voter)
+      chunk.decided = true
+      const choice = contestant | DECISION | (verdict === VERDICT.admit ? ADMITS : 0)
+      write(chunk.index, places.window(event, votedAtMs), offset, choice)
+    }
+    for (const { event } of dead) write(0, places.event(event, sequence).index, 0, DEAD)
   }
 
-  const addClosing = (closing: Closing, sequence: number): void => {
-    const index = eventIndex(closing.event, sequence)
-    const event = events.values[index - 1] as EventEntry
-    event.sequence = sequence
-    closings.push(closing.closedAtMs)
-    write(0, index, 0, 0)
-  }
-
-  for (const { sequence, votes, closings: closed } of messages) {
-    for (const vote of votes) addVote(vote, sequence)
-    for (const closing of closed) addClosing(closing, sequence)
-  }
-
-  const numbers = events.values.map(({ number }) => number)
+  const { events, chunks, windows } = places
+  const { shard, generation, previous } = options
   const header = {
-    generation: options.generation,
-    previous: options.previous,
-    sequence: messages.at(-1)?.sequence ?? options.previous,
-    events: events.values.map(({ number, sequence, acked_at }) => ({ number, sequence, acked_at })),
-    chunks,
+    generation,
+    previous,
+    sequence: messages.at(-1)?.sequence ?? previous,
+    events: events.map(({ number, sequence, acked_at }) => ({ number, sequence, acked_at })),
+    chunks: chunks.map(({ event, number, decided }) => ({ event: event.index, number, decided })),
     windows: windows.map(({ startMs }) => Math.ceil((startMs + WINDOW_MS + WINDOW_KEPT_MS) / 1000)),
   }
   return {
     keys: [
       checkpointKey(shard),
       eventsKey(shard),
-      ...numbers.flatMap((event) => [tallyKey(shard, event), chunksKey(shard, event)]),
-      ...chunks.flatMap((chunk) => {
-        const event = numbers[chunk.event - 1] as EventNumber
-        return [votedKey(shard, event, chunk.number), rejectedKey(shard, event, chunk.number)]
-      }),
-      ...windows.map(({ event, startMs }) => windowKey(shard, event, startMs)),
+      ...events.flatMap(({ number }) => [tallyKey(shard, number), chunksKey(shard, number)]),
+      ...chunks.flatMap(({ event, number }) => [
+        votedKey(shard, event.number, number),
+        rejectedKey(shard, event.number, number),
+      ]),
+      ...windows.map(({ event, startMs }) => windowKey(shard, event.number, startMs)),
     ],
     args: [JSON.stringify(header), entries, JSON.stringify(closings)],
-    events: numbers,
+    events: events.map(({ number }) => number),
+  }
+}
+
+/** Everything has an index: its place in the order in which it was first asked for, from 1, as in the script. */
+interface EventPlace {
+  readonly index: number
+  readonly number: EventNumber
+  /** Of the last message that touched it. */
+  sequence: number
+  /** Of its last vote in the stretch; 0: none. */
+  acked_at: number
+  readonly chunks: Map<number, ChunkPlace>
+  readonly windows: Map<number, number>
+}
+
+interface ChunkPlace {
+  readonly index: number
+  readonly event: EventPlace
+  readonly number: number
+  decided: boolean
+}
+
+/** What a stretch touches. */
+const createPlaces = ({ shards, nowMs }: StretchOptions) => {
+  const events: EventPlace[] = []
+  const byNumber = new Map<EventNumber, EventPlace>()
+  const chunks: ChunkPlace[] = []
+  const windows: { readonly event: EventPlace; readonly startMs: number }[] = []
+  return {
+    events,
+    chunks,
+    windows,
+    event(number: EventNumber, sequence: number): EventPlace {
+      let event = byNumber.get(number)
+      if (event === undefined) {
+        const index = events.length + 1
+        event = { index, number, sequence, acked_at: 0, chunks: new Map(), windows: new Map() }
+        events.push(event)
+        byNumber.set(number, event)
+      }
+      event.sequence = sequence
+      return event
+    },
+    bit(event: EventPlace, voter: VoterNumber): { readonly chunk: ChunkPlace; readonly offset: number } {
+      const { chunk: number, offset } = bitPosition(voter, shards)
+      let chunk = event.chunks.get(number)
+      if (chunk === undefined) {
+        chunk = { index: chunks.length + 1, event, number, decided: false }
+        chunks.push(chunk)
+        event.chunks.set(number, chunk)
+      }
+      return { chunk, offset }
+    },
+    /** 0: the window of this time is no longer kept. */
+    window(event: EventPlace, atMs: number): number {
+      const startMs = windowStart(atMs)
+      if (startMs + WINDOW_MS + WINDOW_KEPT_MS <= nowMs) return 0
+      const known = event.windows.get(startMs)
+      if (known !== undefined) return known
+      windows.push({ event, startMs })
+      event.windows.set(startMs, windows.length)
+      return windows.length
+    },
   }
 }

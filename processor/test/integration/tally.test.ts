@@ -103,6 +103,7 @@ describe('the tally', () => {
         entries: 8,
         rejected: 2,
         superseded: 3,
+        dead: 0,
         closedAtMs: nowMs,
       })
       assert.deepEqual(answer.tallies.get(event), tally)

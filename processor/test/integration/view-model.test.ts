@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { createLogger } from '@votestream/infra/logging'
 import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { shardNumber } from '@votestream/schema/numbers'
-import { tallyKey } from '@votestream/schema/redis-keys'
+import { type EventNumber, shardNumber, type VoterNumber } from '@votestream/schema/numbers'
+import { rejectedKey, tallyKey } from '@votestream/schema/redis-keys'
 import { parseTally } from '@votestream/schema/tally'
+import { bitPosition } from '@votestream/schema/voted-set'
 import fc from 'fast-check'
 import { stretchCall } from '../../src/tally/stretch.js'
 import { createView } from '../../src/tally/view.js'
@@ -13,6 +14,11 @@ import { createViewModel } from '../view-model.js'
 
 const shard = shardNumber(0)
 const GENERATION = 'g'
+
+const bitOf = (redis: Redis, key: typeof rejectedKey, event: EventNumber, voter: VoterNumber) => {
+  const { chunk, offset } = bitPosition(voter, 2)
+  return redis.getbit(key(shard, event, chunk), offset)
+}
 
 describe('the model of the view that the simulation counts with', () => {
   let servers: TestServers
@@ -35,32 +41,58 @@ describe('the model of the view that the simulation counts with', () => {
   it('agrees with the script in Redis on every stretch: what it takes, refuses, counts and answers', async () => {
     const cuts = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom('next', 'again', 'gap')))
     await fc.assert(
-      fc.asyncProperty(randomLog({ messagesMin: 1 }), cuts, async (log, stretches) => {
-        await redis.flushall()
-        const view = createView(redis, shard)
+      fc.asyncProperty(
+        randomLog({ messagesMin: 1, decisionsMax: 4, deadMax: 2 }),
+        cuts,
+        async (log, stretches) => {
+          await redis.flushall()
+          const view = createView(redis, shard)
+          const model = createViewModel()
+          await view.clear(async () => ({ generation: GENERATION, firstSequence: 1, lastSequence: 0 }))
+          model.mark('token')
+          model.begin('token', GENERATION, 0)
+          const messages = log.map(({ sequence, message }) => ({ sequence, ...message }))
+          let at = 0
+          for (const [length, how] of [...stretches, [messages.length, 'next'] as const]) {
+            const previous = how === 'next' ? at : how === 'again' ? Math.max(0, at - 1) : at + 1
+            const stretch = messages.slice(previous, previous + length)
+            if (stretch.length === 0) continue
+            const options = { shard, shards: 2, generation: GENERATION, previous, nowMs: FIRST_MS }
+            const answer = await view.apply(stretchCall(stretch, options))
+            const modelled = model.apply(stretch, { generation: GENERATION, previous })
+            assert.deepEqual(answer.applied ? answer.tallies : undefined, modelled)
+            assert.deepEqual(await view.checkpoint(), model.checkpoint())
+            if (answer.applied) at = previous + stretch.length
+          }
+          for (const [event, tally] of model.tallies) {
+            const stored = Object.entries(await redis.hgetall(tallyKey(shard, event))).flat()
+            assert.deepEqual(parseTally(stored), tally)
+            const voters = [...model.voters(event)]
+            const bits = await Promise.all(voters.map((voter) => bitOf(redis, rejectedKey, event, voter)))
+            const rejected = voters.filter((_, index) => bits[index] === 1)
+            assert.deepEqual(new Set(rejected), model.rejected(event))
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+
+  it('of a view that is put back to how it was says what it said then', () => {
+    fc.assert(
+      fc.property(randomLog({ messagesMin: 2, decisionsMax: 4, deadMax: 2 }), (log) => {
         const model = createViewModel()
-        await view.clear(async () => ({ generation: GENERATION, firstSequence: 1, lastSequence: 0 }))
         model.mark('token')
         model.begin('token', GENERATION, 0)
-        const messages = log.map(({ sequence, message }) => ({ sequence, ...message }))
-        let at = 0
-        for (const [length, how] of [...stretches, [messages.length, 'next'] as const]) {
-          const previous = how === 'next' ? at : how === 'again' ? Math.max(0, at - 1) : at + 1
-          const stretch = messages.slice(previous, previous + length)
-          if (stretch.length === 0) continue
-          const options = { shard, shards: 2, generation: GENERATION, previous, nowMs: FIRST_MS }
-          const answer = await view.apply(stretchCall(stretch, options))
-          const modelled = model.apply(stretch, { generation: GENERATION, previous })
-          assert.deepEqual(answer.applied ? answer.tallies : undefined, modelled)
-          assert.deepEqual(await view.checkpoint(), model.checkpoint())
-          if (answer.applied) at = previous + stretch.length
-        }
-        for (const [event, tally] of model.tallies) {
-          const stored = Object.entries(await redis.hgetall(tallyKey(shard, event))).flat()
-          assert.deepEqual(parseTally(stored), tally)
-        }
+        const apply = ({ sequence, message }: (typeof log)[number]) =>
+          model.apply([{ sequence, ...message }], { generation: GENERATION, previous: sequence - 1 })
+        const half = log.length >> 1
+        for (const entry of log.slice(0, half)) apply(entry)
+        const back = model.save()
+        const answers = log.slice(half).map(apply)
+        back()
+        assert.deepEqual(log.slice(half).map(apply), answers)
       }),
-      { numRuns: 150 },
     )
   })
 })

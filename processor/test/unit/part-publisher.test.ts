@@ -11,6 +11,7 @@ const tally = (sequence: number): Tally => ({
   entries: sequence,
   rejected: 0,
   superseded: 0,
+  dead: 0,
   closedAtMs: null,
 })
 
