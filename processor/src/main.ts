@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { openDeadLetters } from '@votestream/infra/dead-letters'
+import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
@@ -39,6 +41,7 @@ await runService(logger, async ({ onStop }) => {
   })
   onStop('ClickHouse', () => clickhouse.close())
   const registry = createMetrics()
+  const halts = createHalts(registry)
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
     registry,
@@ -47,11 +50,13 @@ await runService(logger, async ({ onStop }) => {
       ...(nats.connected() ? [] : ['NATS']),
       ...(redis.status === 'ready' ? [] : ['Redis']),
       ...(lanes.length === 3 ? [] : ['leases']),
+      ...halts.list(),
     ],
   })
   onStop('health server', health.stop)
 
   await ensureVoteStreams(nats, { shards, replicas })
+  const deadLetters = await openDeadLetters(nats, replicas)
   await redisReady(redis, REDIS_WAIT_MS)
   await refuseEviction(redis)
   const common = { bucket: await openLeasesBucket(nats, replicas), instance, shards, logger }
@@ -62,7 +67,18 @@ await runService(logger, async ({ onStop }) => {
     ...common,
     role: 'tally',
     work: (shard, signal) =>
-      runTallyLane({ nats, redis, shard, shards, logger, publisher, now: Date.now, signal }),
+      runTallyLane({
+        nats,
+        redis,
+        shard,
+        shards,
+        logger,
+        publisher,
+        deadLetters,
+        halts,
+        now: Date.now,
+        signal,
+      }),
   })
   onStop('tally', tally.stop)
   lanes.push(tally)
@@ -88,7 +104,7 @@ await runService(logger, async ({ onStop }) => {
         nats,
         redis,
         clickhouse,
-        oldestDead: async () => undefined,
+        oldestDead: deadLetters.lowest,
         shard,
         shards,
         retention,

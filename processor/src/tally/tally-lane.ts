@@ -1,10 +1,16 @@
-import { type LogEntry, logPosition, readLog } from '@votestream/infra/log-reader'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { DeadLetter, DeadLetters } from '@votestream/infra/dead-letters'
+import type { Halts } from '@votestream/infra/halts'
+import { logPosition, readLog } from '@votestream/infra/log-reader'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
-import type { Shard } from '@votestream/schema/numbers'
-import { logMessage } from '@votestream/schema/votes'
+import { NO_EVENT } from '@votestream/schema/log-entries'
+import type { EventNumber, Shard } from '@votestream/schema/numbers'
+import type { Tally } from '@votestream/schema/tally'
 import type { PartPublisher } from '../publish/part-publisher.js'
+import { createLaneHalt, type LaneHalt } from './lane-halt.js'
+import { logStretches } from './log-stretches.js'
 import { type SequencedMessage, stretchCall } from './stretch.js'
 import { createView, type View } from './view.js'
 import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './view-decision.js'
@@ -16,28 +22,40 @@ export interface TallyLaneOptions {
   readonly shards: number
   readonly logger: Logger
   readonly publisher: PartPublisher
+  readonly deadLetters: Pick<DeadLetters, 'put'>
+  readonly halts: Pick<Halts, 'set' | 'clear'>
   readonly now: () => number
   readonly signal: AbortSignal
 }
 
-/** Messages taken from the log at once, and votes applied by one script: together they bound its time. */
+/** Messages taken from the log at once. */
 const READ_BATCH_MAX = 64
-const STRETCH_VOTES_MAX = 4_000
 /** A lane looks this often whether the view is still where it left it, and whether the log is still the same. */
 const LOOK_EVERY_MS = 1_000
+/** A halted lane tries again this often: the log may have been made anew. */
+const HALTED_MS = 1_000
 
 /**
  * One shard's log into its view in Redis, until the signal. Where to begin is what the view says of itself, so a
  * view that was lost, or is older than it was, is simply gone on with. Dying anywhere: a stretch is applied
  * whole, with its checkpoint, or not at all.
+ *
+ * Before a message of an unknown version the lane halts, with everything before it applied, and says so.
  */
 export const runTallyLane = async (options: TallyLaneOptions): Promise<void> => {
-  const { nats, redis, shard, logger, signal } = options
+  const { nats, redis, shard, halts, logger, signal } = options
   const view = createView(redis, shard)
-  while (!signal.aborted) {
-    const checkpoint = await usableCheckpoint(view, nats, shard, logger)
-    logger.info({ shard, sequence: checkpoint.sequence, wholeAt: checkpoint.wholeAt }, 'tally goes on')
-    await follow(options, view, checkpoint)
+  const halt = createLaneHalt({ halts, role: 'tally', shard, logger })
+  try {
+    while (!signal.aborted) {
+      const checkpoint = await usableCheckpoint(view, nats, shard, logger)
+      halt.reached(checkpoint)
+      logger.info({ shard, sequence: checkpoint.sequence, wholeAt: checkpoint.wholeAt }, 'tally goes on')
+      const ended = await follow(options, { view, halt }, checkpoint)
+      if (ended === 'halted') await pause(HALTED_MS, undefined, { signal }).catch(() => undefined)
+    }
+  } finally {
+    halt.end()
   }
 }
 
@@ -58,70 +76,101 @@ const usableCheckpoint = async (
   return view.clear(() => logPosition(nats, shard))
 }
 
-/** Applies the log from a checkpoint on, until the signal, or until the view is found elsewhere. */
-const follow = async (options: TallyLaneOptions, view: View, from: Checkpoint): Promise<void> => {
-  const { nats, shard, shards, now, publisher, logger, signal } = options
+interface Lane {
+  readonly view: View
+  readonly halt: LaneHalt
+}
+
+/** Applies the log from a checkpoint on, until the signal, a halt, or until the view is found elsewhere. */
+const follow = async (
+  options: TallyLaneOptions,
+  { view, halt }: Lane,
+  from: Checkpoint,
+): Promise<'moved' | 'halted'> => {
+  const { nats, shard, shards, signal } = options
+  const { generation } = from
   const moved = new AbortController()
   const stop = AbortSignal.any([signal, moved.signal])
   let sequence = from.sequence
+  const stopLooking = lookNowAndThen(options, { view, generation, at: () => sequence }, () => moved.abort())
+  try {
+    const place = { fromSequence: sequence + 1, batchMax: READ_BATCH_MAX, signal: stop }
+    for await (const entries of readLog({ nats, shard, ...place })) {
+      for (const step of logStretches(entries, { shard, shards, generation })) {
+        if (step.do === 'halt') {
+          halt.set({ generation, sequence: step.sequence }, step.why)
+          return 'halted'
+        }
+        if (!(await commit(options, view, { ...step, from, previous: sequence }))) return 'moved'
+        sequence = step.messages.at(-1)?.sequence ?? sequence
+        halt.reached({ generation, sequence })
+      }
+      if (stop.aborted) break
+    }
+    return 'moved'
+  } finally {
+    stopLooking()
+  }
+}
+
+interface Stretch {
+  readonly messages: readonly SequencedMessage[]
+  readonly letters: readonly DeadLetter[]
+  readonly from: Checkpoint
+  /** The checkpoint that the stretch follows on. */
+  readonly previous: number
+}
+
+/** @returns false when the view is not where the stretch begins: nothing was applied. */
+const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): Promise<boolean> => {
+  const { shard, shards, deadLetters, publisher, now, logger } = options
+  const { messages, letters, from, previous } = stretch
+  const { generation } = from
+  // 1. Put aside what is dead. Dying here: it is read again from the checkpoint, and put again it is there once.
+  await Promise.all(letters.map((letter) => deadLetters.put(letter)))
+  for (const { sequence, reasons } of letters) {
+    logger.error({ shard, sequence, reasons: reasons.slice(0, 3) }, 'put aside: something in it is dead')
+  }
+  // 2. Apply the stretch with its checkpoint. Dying before the answer: it is applied, or not at all, and the
+  //    checkpoint says which. No message is behind the checkpoint that is dead and has no letter.
+  const call = stretchCall(messages, { shard, shards, generation, previous, nowMs: now() })
+  const answer = await view.apply(call)
+  if (!answer.applied) {
+    logger.warn({ shard, sequence: previous }, 'the view in Redis is not where this tally left it')
+    return false
+  }
+  // 3. Show it. Dying here: whoever looks reads it from Redis.
+  const sequence = messages.at(-1)?.sequence ?? previous
+  if (mayBeShown(sequence, from)) publisher.offer(shard, generation, boardsOf(answer.tallies))
+  return true
+}
+
+/** What names no event has books, but no board. */
+const boardsOf = (tallies: ReadonlyMap<EventNumber, Tally>): ReadonlyMap<EventNumber, Tally> => {
+  if (!tallies.has(NO_EVENT)) return tallies
+  return new Map([...tallies].filter(([event]) => event !== NO_EVENT))
+}
+
+/** Looks whether view and log are still those that the lane follows, also while nobody votes. */
+const lookNowAndThen = (
+  { nats, shard }: TallyLaneOptions,
+  { view, generation, at }: { view: View; generation: string; at: () => number },
+  onMoved: () => void,
+): (() => void) => {
   const looking = setInterval(() => {
-    const before = sequence
+    const before = at()
     view
       .checkpoint()
       .then((found) => {
-        if (isElsewhere(found, from.generation, before) && sequence === before) moved.abort()
+        if (isElsewhere(found, generation, before) && at() === before) onMoved()
       })
       .catch(() => undefined)
     // A log that was made anew says nothing to a reader that waits for a sequence it does not have yet.
     logPosition(nats, shard)
-      .then(({ generation }) => {
-        if (generation !== from.generation) moved.abort()
+      .then((position) => {
+        if (position.generation !== generation) onMoved()
       })
       .catch(() => undefined)
   }, LOOK_EVERY_MS)
-  try {
-    for await (const entries of readLog({
-      nats,
-      shard,
-      fromSequence: sequence + 1,
-      batchMax: READ_BATCH_MAX,
-      signal: stop,
-    })) {
-      for (const messages of stretches(entries)) {
-        const call = stretchCall(messages, {
-          shard,
-          shards,
-          generation: from.generation,
-          previous: sequence,
-          nowMs: now(),
-        })
-        const answer = await view.apply(call)
-        if (!answer.applied) {
-          logger.warn({ shard, sequence }, 'the view in Redis is not where this tally left it')
-          return
-        }
-        sequence = messages.at(-1)?.sequence ?? sequence
-        if (mayBeShown(sequence, from)) publisher.offer(shard, from.generation, answer.tallies)
-      }
-      if (stop.aborted) return
-    }
-  } finally {
-    clearInterval(looking)
-  }
-}
-
-function* stretches(entries: readonly LogEntry[]): Generator<SequencedMessage[]> {
-  let stretch: SequencedMessage[] = []
-  let votes = 0
-  for (const { sequence, data } of entries) {
-    const { votes: decoded, closings, takeover, decisions } = logMessage.decode(data)
-    stretch.push({ sequence, votes: decoded, closings, takeover, decisions })
-    votes += decoded.length
-    if (votes >= STRETCH_VOTES_MAX) {
-      yield stretch
-      stretch = []
-      votes = 0
-    }
-  }
-  if (stretch.length > 0) yield stretch
+  return () => clearInterval(looking)
 }

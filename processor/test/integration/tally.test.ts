@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createHalts } from '@votestream/infra/halts'
 import { logPosition } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
@@ -22,6 +23,7 @@ import { parseTally } from '@votestream/schema/tally'
 import { bitPosition } from '@votestream/schema/voted-set'
 import { type BoardPart, logMessage, type Vote } from '@votestream/schema/votes'
 import fc from 'fast-check'
+import { Registry } from 'prom-client'
 import { createPartPublisher } from '../../src/publish/part-publisher.js'
 import { stretchCall } from '../../src/tally/stretch.js'
 import { runTallyLane } from '../../src/tally/tally-lane.js'
@@ -248,6 +250,8 @@ describe('the tally', () => {
         shards: 1,
         logger,
         publisher,
+        deadLetters: { put: async () => assert.fail('nothing here is dead') },
+        halts: createHalts(new Registry()),
         now: Date.now,
         signal: abort.signal,
       })

@@ -7,9 +7,10 @@ import { rejectedKey, tallyKey } from '@votestream/schema/redis-keys'
 import { parseTally } from '@votestream/schema/tally'
 import { bitPosition } from '@votestream/schema/voted-set'
 import fc from 'fast-check'
-import { stretchCall } from '../../src/tally/stretch.js'
+import { type SequencedMessage, stretchCall } from '../../src/tally/stretch.js'
 import { createView } from '../../src/tally/view.js'
-import { FIRST_MS, randomLog } from '../unit/random-log.js'
+import { decidedLog } from '../unit/decided-log.js'
+import { FIRST_MS } from '../unit/random-log.js'
 import { createViewModel } from '../view-model.js'
 
 const shard = shardNumber(0)
@@ -42,16 +43,15 @@ describe('the model of the view that the simulation counts with', () => {
     const cuts = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom('next', 'again', 'gap')))
     await fc.assert(
       fc.asyncProperty(
-        randomLog({ messagesMin: 1, decisionsMax: 4, deadMax: 2 }),
+        decidedLog({ firstMs: FIRST_MS, messagesMin: 1 }),
         cuts,
-        async (log, stretches) => {
+        async (messages, stretches) => {
           await redis.flushall()
           const view = createView(redis, shard)
           const model = createViewModel()
           await view.clear(async () => ({ generation: GENERATION, firstSequence: 1, lastSequence: 0 }))
           model.mark('token')
           model.begin('token', GENERATION, 0)
-          const messages = log.map(({ sequence, message }) => ({ sequence, ...message }))
           let at = 0
           for (const [length, how] of [...stretches, [messages.length, 'next'] as const]) {
             const previous = how === 'next' ? at : how === 'again' ? Math.max(0, at - 1) : at + 1
@@ -80,12 +80,12 @@ describe('the model of the view that the simulation counts with', () => {
 
   it('of a view that is put back to how it was says what it said then', () => {
     fc.assert(
-      fc.property(randomLog({ messagesMin: 2, decisionsMax: 4, deadMax: 2 }), (log) => {
+      fc.property(decidedLog({ firstMs: FIRST_MS, messagesMin: 2 }), (log) => {
         const model = createViewModel()
         model.mark('token')
         model.begin('token', GENERATION, 0)
-        const apply = ({ sequence, message }: (typeof log)[number]) =>
-          model.apply([{ sequence, ...message }], { generation: GENERATION, previous: sequence - 1 })
+        const apply = (message: SequencedMessage) =>
+          model.apply([message], { generation: GENERATION, previous: message.sequence - 1 })
         const half = log.length >> 1
         for (const entry of log.slice(0, half)) apply(entry)
         const back = model.save()
