@@ -12,9 +12,21 @@ export const ingestSubject = (shard: Shard): string => `ingest.${shard}`
 export const closeSubject = (shard: Shard): string => `close.${shard}`
 /** Where the shard's owner is asked to write an operator's decision into its log (request and reply). */
 export const decideSubject = (shard: Shard): string => `decide.${shard}`
+/** Where a message of a shard's log is put aside when something in it is dead: one subject, one letter. */
+export const deadSubject = (shard: Shard, generation: string, sequence: number): string =>
+  `dead.${shard}.${subjectToken(generation)}.${sequence}`
+/** Every letter of a shard's log, or of all. */
+export const deadSubjects = (shard: Shard | '*' = '*', generation?: string): string =>
+  `dead.${shard}.${generation === undefined ? '*' : subjectToken(generation)}.*`
 /** Where each shard's part of an event's board is published (core NATS, no replay). */
 export const leaderboardSubject = (event: EventNumber): string => `leaderboard.${event}`
 
+/** A generation is a time, and a point in a subject divides. Reversible, so no two generations share a token. */
+const subjectToken = (text: string): string =>
+  encodeURIComponent(text).replaceAll('.', '%2E').replaceAll('*', '%2A')
+
+/** Copies of messages in which something is dead, for operators; the log itself stays the truth. */
+export const DEAD_STREAM = 'VOTES_DEAD'
 /** One record per account, created once and never changed: its revision is the voter number. */
 export const ACCOUNTS_BUCKET = 'accounts'
 /** What may change about an account: password, email, scopes. */
