@@ -15,5 +15,6 @@ export const inertOperations = () => ({
     leaderboard: notRunning,
   },
   voting: { submit: notRunning, find: notRunning, status: notRunning },
+  decisions: { decide: notRunning },
   ids: createOpaqueIds('no identifier is made'),
 })

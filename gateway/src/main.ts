@@ -9,6 +9,8 @@ import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { openBuckets } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
+import { createArchivedVotes } from './archived-votes.js'
+import { createDecidedLogs, createDecisions } from './decisions.js'
 import { readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
@@ -84,7 +86,7 @@ await runService(logger, async (lifecycle) => {
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
-  // Nothing is asked of it before somebody wants to see what is long past.
+  // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
     user: environment.CLICKHOUSE_USER,
@@ -92,6 +94,13 @@ await runService(logger, async (lifecycle) => {
     requestTimeoutMs: CLICKHOUSE_TIMEOUT_MS,
   })
   onStop('ClickHouse', () => clickhouse.close())
+  const decisions = createDecisions({
+    store,
+    catalog,
+    archive: createArchivedVotes(clickhouse),
+    logs: createDecidedLogs({ nats, shards }),
+    shards,
+  })
   const timelines = createTimelines({
     recent: createRecentWindows({ redis, shards }),
     archived: createArchivedWindows(clickhouse),
@@ -100,6 +109,7 @@ await runService(logger, async (lifecycle) => {
     accounts,
     events,
     voting,
+    decisions,
     results,
     liveBoards,
     liveVotes,
@@ -114,6 +124,7 @@ await runService(logger, async (lifecycle) => {
     accounts,
     events,
     voting,
+    decisions,
     tokens,
     ids,
     logger,

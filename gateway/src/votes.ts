@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
-import { VotestreamError } from '@votestream/schema/errors'
+import type { VotestreamError } from '@votestream/schema/errors'
 import { allShards, type EventNumber, type Shard, shardOf } from '@votestream/schema/numbers'
 import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
 import {
@@ -15,6 +15,7 @@ import {
   type Vote,
   voteBytesMax,
 } from '@votestream/schema/votes'
+import { AGAIN_MS, askUntilDone, REPLY_TIMEOUT_MS, votesUnavailable } from './owner-requests.js'
 
 /** A vote as the gateway hands it in. */
 export type Submission = Omit<Vote, 'ackedAtMs' | 'flags'>
@@ -52,10 +53,6 @@ interface Waiting {
 const INFLIGHT_MAX = 2
 /** Votes that may wait for one shard; beyond, they are turned away at once. */
 const WAITING_MAX = 20_000
-/** An owner that does not answer a batch in this time may be dead: another is asked. */
-const REPLY_TIMEOUT_MS = 1_500
-/** Pause before an owner is looked for again. */
-const AGAIN_MS = 25
 
 export const createVoteIntake = ({
   nats,
@@ -75,7 +72,13 @@ export const createVoteIntake = ({
     },
     async close(event) {
       const deadlineMs = Date.now() + ackDeadlineMs
-      await Promise.all(allShards(shards).map((shard) => closeIn(nats, shard, event, deadlineMs)))
+      const payload = closeRequest.encode({ event })
+      const isDone = (reply: Uint8Array): boolean => closeReply.decode(reply).closed
+      await Promise.all(
+        allShards(shards).map((shard) =>
+          askUntilDone({ nats, subject: closeSubject(shard), payload, isDone, deadlineMs }),
+        ),
+      )
     },
     async stop() {
       await Promise.all(lanes.map((lane) => lane.idle()))
@@ -132,7 +135,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes?.[index] ?? 'unavailable'
       if (outcome !== 'unavailable') waiting.resolve(outcome)
-      else if (Date.now() >= waiting.deadlineMs) waiting.reject(unavailable())
+      else if (Date.now() >= waiting.deadlineMs) waiting.reject(votesUnavailable())
       else open.push(waiting)
     }
     if (open.length > 0) await pause(AGAIN_MS)
@@ -155,7 +158,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
   return {
     add(waiting: Waiting): void {
       if (queue.length >= WAITING_MAX) {
-        waiting.reject(unavailable())
+        waiting.reject(votesUnavailable())
         return
       }
       queue.push(waiting)
@@ -171,19 +174,3 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
 
 const latestDeadline = (batch: readonly Waiting[]): number =>
   batch.reduce((latest, { deadlineMs }) => Math.max(latest, deadlineMs), 0)
-
-const closeIn = async (nats: Nats, shard: Shard, event: EventNumber, deadlineMs: number): Promise<void> => {
-  const payload = closeRequest.encode({ event })
-  for (;;) {
-    const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, deadlineMs - Date.now()))
-    const closed = await nats.connection
-      .request(closeSubject(shard), payload, { timeout })
-      .then((reply) => closeReply.decode(reply.data).closed)
-      .catch(() => false)
-    if (closed) return
-    if (Date.now() >= deadlineMs) throw unavailable()
-    await pause(AGAIN_MS)
-  }
-}
-
-const unavailable = (): VotestreamError => new VotestreamError('VOTES_UNAVAILABLE', { retryAfterSeconds: 1 })

@@ -1,20 +1,24 @@
-import { type Closing, type LogMessage, voteBytesMax } from '@votestream/schema/votes'
+import { type Closing, type Decision, type LogMessage, voteBytesMax } from '@votestream/schema/votes'
 import type { PendingVote, ShardOwner } from './shard-owner.js'
 
 /** What a shard's owner appends: one of these each. */
 export type Item =
   | { readonly is: 'vote'; readonly pending: PendingVote }
   | { readonly is: 'closing'; readonly closing: Closing; readonly settle: () => void }
+  | { readonly is: 'decision'; readonly decision: Decision; readonly settle: () => void }
   | { readonly is: 'takeover'; readonly owner: string; readonly settle: () => void }
 
-export const bytesOf = (item: Item): number => (item.is === 'vote' ? voteBytesMax(item.pending.vote) : 64)
+export const bytesOf = (item: Item): number => (item.is === 'vote' ? voteBytesMax(item.pending.vote) : 128)
 
-/** The message that holds a batch's items. */
+/**
+ * The message that holds a batch's items. In it the votes stand first: a decision about a vote of the same batch
+ * stands behind it.
+ */
 export const messageOf = (items: readonly Item[]): LogMessage => ({
   votes: items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : [])),
   closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
   takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
-  decisions: [],
+  decisions: items.flatMap((item) => (item.is === 'decision' ? [item.decision] : [])),
 })
 
 /** Answers everyone who waits for these items: they are on disk. */

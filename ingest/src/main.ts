@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { watchCatalog } from '@votestream/infra/catalog'
+import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
@@ -8,7 +9,9 @@ import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import type { EventNumber } from '@votestream/schema/numbers'
+import { brokerTimeMs, followBrokerClock } from './broker-clock.js'
 import { readIngestEnvironment } from './environment.js'
+import { createHalting } from './halting.js'
 import { runShardLane } from './shard-lane.js'
 
 /** How long a start waits for Redis before it goes on without. */
@@ -29,14 +32,19 @@ await runService(logger, async ({ onStop }) => {
   await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
     logger.warn({ err: error }, 'without Redis'),
   )
+  const registry = createMetrics()
+  const halts = createHalts(registry)
+  const halting = createHalting({ logger, halts })
   const health = await startHealthServer({
     port: environment.INGEST_METRICS_PORT,
-    registry: createMetrics(),
-    missing: () => [...(nats.connected() ? [] : ['NATS']), ...(leases ? [] : ['leases'])],
+    registry,
+    missing: () => [...(nats.connected() ? [] : ['NATS']), ...(leases ? [] : ['leases']), ...halts.list()],
   })
   onStop('health server', health.stop)
 
   await ensureVoteStreams(nats, { shards, replicas })
+  const clock = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
+  onStop('clock', clock.stop)
   const closings = new Map<EventNumber, number>()
   const catalog = await watchCatalog({
     bucket: await openEventsBucket(nats, replicas),
@@ -56,19 +64,22 @@ await runService(logger, async ({ onStop }) => {
     shards,
     logger,
     work: (shard, signal) =>
-      runShardLane({
-        nats,
-        redis,
-        shard,
-        shards,
-        logger,
-        instance,
-        appendTimeoutMs: environment.APPEND_TIMEOUT_MS,
-        waitingVotesMax: environment.WAITING_VOTES_MAX,
-        now: Date.now,
-        closings,
-        signal,
-      }),
+      halting(shard, signal, (onLearned) =>
+        runShardLane({
+          nats,
+          redis,
+          shard,
+          shards,
+          logger,
+          instance,
+          appendTimeoutMs: environment.APPEND_TIMEOUT_MS,
+          waitingVotesMax: environment.WAITING_VOTES_MAX,
+          now: clock.now,
+          closings,
+          signal,
+          onLearned,
+        }),
+      ),
   })
   onStop('leases', leases.stop)
 })

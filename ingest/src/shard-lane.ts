@@ -5,18 +5,22 @@ import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
-import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
+import { closeSubject, decideSubject, ingestSubject } from '@votestream/schema/subjects'
 import {
   BATCH_BYTES_MAX,
   BATCH_VOTES_MAX,
   closeReply,
   closeRequest,
+  type Decision,
+  decideReply,
   encodeOutcomes,
   logMessage,
   submissionBatch,
   type Vote,
 } from '@votestream/schema/votes'
 import { type Committer, createCommitter } from './committer.js'
+import { readDecideRequest } from './decide-requests.js'
+import { createDecisionDesk, type DecisionDesk } from './decision-desk.js'
 import { createGroupCommit, TAKEOVER_RECORDS } from './group-commit.js'
 import { bytesOf, type Item, messageOf, settleStored } from './lane-items.js'
 import { createShardOwner, type ShardOwner } from './shard-owner.js'
@@ -34,10 +38,13 @@ export interface ShardLaneOptions {
   readonly instance: string
   readonly appendTimeoutMs: number
   readonly waitingVotesMax: number
+  /** The same clock for all owners of a shard, one after the other. Milliseconds since 1970. */
   readonly now: () => number
   /** Events that end at a known time. */
   readonly closings: ReadonlyMap<EventNumber, number>
   readonly signal: AbortSignal
+  /** Told when all of the log is read that must be known. */
+  readonly onLearned?: () => void
 }
 
 /** How often the clock is held against the events' ends. */
@@ -55,11 +62,16 @@ const DRAIN_MS = 2_000
  * 3. It reads the attempts of the last half minute, while it works: whoever has voted already waits for them.
  * 4. It takes submissions, decides, and commits in groups. Dying between the append and the answer: the vote is
  *    in the log, and the next owner answers a repeat of the attempt from there.
+ * 5. It takes operators' decisions into the same batches. Dying before the append: nothing was decided and nobody
+ *    was told so. Dying between the append and the answer: the decision stands, and the gateway, which asks on,
+ *    hears so from the next owner. What an owner that lost its shard had under way is refused by the fence, and
+ *    is answered as not done.
  */
 export const runShardLane = async (options: ShardLaneOptions): Promise<void> => {
   const { nats, shard, instance, signal, appendTimeoutMs } = options
   const { state, lastSequence, learnAttempts } = await takeOver(options)
   const owner = createShardOwner(state)
+  const desk = createDecisionDesk(state)
   const committer = createCommitter<Item>({
     machine: createGroupCommit({
       lastSequence,
@@ -71,7 +83,10 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     log: createVoteLog({ nats, shard, appendTimeoutMs }),
     encode: (batch) => logMessage.encode(messageOf(batch.items)),
     onStored: (batch) => settleStored(owner, batch.items),
-    onFull: () => owner.turnAway(),
+    onFull: () => {
+      owner.turnAway()
+      desk.turnAway()
+    },
   })
   const close = createCloser(owner, committer, options.now)
   const subscriptions: Subscription[] = []
@@ -91,6 +106,11 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
           if (!error) void takeClose(message, close, options)
         },
       }),
+      nats.connection.subscribe(decideSubject(shard), {
+        callback: (error, message) => {
+          if (!error) takeDecision(message, desk, committer, options)
+        },
+      }),
     )
     closingTimer = setInterval(() => {
       for (const [event, closesAtMs] of options.closings) {
@@ -99,7 +119,10 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
       }
     }, CLOSINGS_EVERY_MS)
     // Should the learning fail, the lane is begun again.
-    const learned = learnAttempts().then(() => owner.attemptsLearned())
+    const learned = learnAttempts().then(() => {
+      owner.attemptsLearned()
+      options.onLearned?.()
+    })
     await Promise.race([committer.lostOr(signal), learned.then(() => committer.lostOr(signal))])
   } finally {
     clearInterval(closingTimer)
@@ -112,6 +135,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     committer.stop()
     // What is still open is not decided here: gateways ask the next owner, who knows the log.
     owner.abandon()
+    desk.abandon()
   }
 }
 
@@ -168,4 +192,27 @@ const takeClose = async (
     logger.warn({ err: error }, 'an event could not be closed here')
     message.respond(closeReply.encode({ closed: false }))
   }
+}
+
+const takeDecision = (
+  message: Msg,
+  desk: DecisionDesk,
+  committer: Committer<Item>,
+  { shard, shards, now, logger }: ShardLaneOptions,
+): void => {
+  const respond = (decided: boolean): void => void message.respond(decideReply.encode({ decided }))
+  let request: Decision
+  try {
+    request = readDecideRequest(message.data, shard, shards)
+  } catch (error) {
+    logger.error({ err: error, shard }, 'a decision cannot be taken')
+    respond(false)
+    return
+  }
+  if (committer.stopped || committer.full) {
+    respond(false)
+    return
+  }
+  const decision = desk.take(request, respond, now())
+  if (decision) committer.add({ is: 'decision', decision, settle: () => desk.stored(decision) })
 }

@@ -15,7 +15,7 @@ export interface OwnerState {
   attemptsKnown: boolean
   /** Events whose closing is in the log, or is on its way there. */
   readonly closed: Set<EventNumber>
-  /** `acked_at` of the last vote; it never goes back. Milliseconds since 1970. */
+  /** Of the last vote or decision; it never goes back. Milliseconds since 1970. */
   lastAckedAtMs: number
 }
 
@@ -123,7 +123,7 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
     stored({ vote, waiting }) {
       const { event, voter, attempt } = vote
       voted.add(event, voter)
-      attempts.add(event, voter, attempt, vote.ackedAtMs)
+      attempts.add(event, voter, attempt)
       const voters = pending.get(event)
       voters?.delete(voter)
       waitingCount -= waiting.length
@@ -135,7 +135,7 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
       // From here on no vote of this event is accepted, so none can stand behind the closing in the log.
       closed.add(event)
       closing.add(event)
-      return { event, closedAtMs: nowMs }
+      return { event, closedAtMs: Math.max(state.lastAckedAtMs, nowMs) }
     },
     closed(event) {
       closing.delete(event)
@@ -182,14 +182,26 @@ export const createShardOwner = (state: OwnerState): ShardOwner => {
   }
 }
 
-/** Learns the attempts of a message that the rest of the state knows already. */
-export const replayAttempts = ({ attempts }: OwnerState, { votes }: Pick<LogMessage, 'votes'>): void => {
-  for (const { event, voter, attempt, ackedAtMs } of votes) attempts.add(event, voter, attempt, ackedAtMs)
+/**
+ * Learns the attempts of a message that the rest of the state knows already.
+ * @param agoMs how long it has been in the log, by the broker's clock.
+ */
+export const replayAttempts = (
+  { attempts }: OwnerState,
+  { votes, decisions }: Pick<LogMessage, 'votes' | 'decisions'>,
+  agoMs: number,
+): void => {
+  for (const { event, voter, attempt } of votes) attempts.add(event, voter, attempt, agoMs)
+  for (const { attempt } of decisions) if (attempt) attempts.addDecision(attempt, agoMs)
 }
 
-/** Brings an owner's state up to a message that stands in the log. */
-export const replayMessage = (state: OwnerState, { votes, closings }: LogMessage): void => {
-  replayAttempts(state, { votes })
+/** Brings an owner's state up to a message that stands in the log. @param agoMs how long it has. */
+export const replayMessage = (
+  state: OwnerState,
+  { votes, closings, decisions }: LogMessage,
+  agoMs: number,
+): void => {
+  replayAttempts(state, { votes, decisions }, agoMs)
   for (const { event, voter, ackedAtMs } of votes) {
     if (!state.closed.has(event)) state.voted.add(event, voter)
     state.lastAckedAtMs = Math.max(state.lastAckedAtMs, ackedAtMs)
@@ -198,4 +210,5 @@ export const replayMessage = (state: OwnerState, { votes, closings }: LogMessage
     state.closed.add(event)
     state.voted.drop(event)
   }
+  for (const { decidedAtMs } of decisions) state.lastAckedAtMs = Math.max(state.lastAckedAtMs, decidedAtMs)
 }

@@ -2,10 +2,11 @@ import { firstSequenceSince, type LogPosition, logPosition, readLogRange } from 
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
+import { type ReadMessage, readLogMessage } from '@votestream/schema/log-entries'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
+import { voteStream } from '@votestream/schema/subjects'
 import { createVotedSet, type VotedSet } from '@votestream/schema/voted-set'
-import { type LogMessage, logMessage } from '@votestream/schema/votes'
 import type { ChainableCommander } from 'ioredis'
 import { ATTEMPTS_KEPT_MS, createAttempts } from './attempts.js'
 import { type OwnerState, replayAttempts, replayMessage } from './shard-owner.js'
@@ -17,11 +18,10 @@ interface TakeoverOptions {
   readonly shard: Shard
   readonly shards: number
   readonly logger: Logger
-  readonly now: () => number
   readonly signal: AbortSignal
 }
 
-/** Broker and owner may disagree on the time by this much. */
+/** The clocks of the nodes of one broker may disagree by this much. */
 const CLOCK_SKEW_MS = 5_000
 /** Chunks asked of Redis at once: 512 bytes each. */
 const CHUNKS_AT_ONCE = 512
@@ -31,8 +31,8 @@ interface Takeover {
   readonly state: OwnerState
   readonly lastSequence: number
   /**
-   * Learns the attempts that stand in the log before what had to be read of it. They tell only what somebody who
-   * has voted is answered, so nobody else need wait for them.
+   * Learns the attempts that stand in the log before what had to be read of it, once the takeover records stand
+   * there. They tell only what somebody who has voted is answered, so nobody else need wait for them.
    */
   learnAttempts(): Promise<void>
 }
@@ -40,10 +40,13 @@ interface Takeover {
 /**
  * What a new owner must know before it accepts a vote: who has voted, out of Redis as far as its checkpoint goes
  * and out of the log from there. Without Redis, all out of the log.
- * @throws when the log no longer reaches back to what Redis holds: better no answer than a wrong one.
+ *
+ * What is damaged in the log is nobody's vote and keeps nobody out.
+ * @throws UnknownVersionError for a message of a newer writer, when the log no longer reaches back to what Redis
+ * holds, …: better no answer than a wrong one.
  */
 export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
-  const { nats, shard, shards, logger, now, signal } = options
+  const { nats, shard, shards, logger, signal } = options
   const beganMs = performance.now()
   const before = await logPosition(nats, shard)
   const kept = await readRedis(options, before).catch((error: unknown) => {
@@ -63,7 +66,10 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
     attemptsKnown: decision.attemptsKnown,
     lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
   }
-  const read = async (fromSequence: number, toSequence: number, learn: (message: LogMessage) => void) => {
+  const read = async (fromSequence: number, toSequence: number, learn: Learn) => {
+    // How old something is is told by the broker's clock alone, whose times the log has: what it wrote last is
+    // about as old as nothing. This machine's clock may be wrong by hours.
+    const lastStoredAtMs = await storedLastAtMs(nats, shard)
     for await (const entries of readLogRange({
       nats,
       shard,
@@ -72,12 +78,14 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
       batchMax: READ_BATCH_MAX,
       signal,
     })) {
-      for (const { data } of entries) learn(logMessage.decode(data))
+      for (const { data, storedAtMs } of entries) {
+        learn(readLogMessage(data, shard, shards), lastStoredAtMs - storedAtMs)
+      }
     }
     signal.throwIfAborted()
   }
   const { lastSequence } = position
-  await read(decision.fromSequence, lastSequence, (message) => replayMessage(state, message))
+  await read(decision.fromSequence, lastSequence, (message, agoMs) => replayMessage(state, message, agoMs))
   logger.info(
     {
       shard,
@@ -92,12 +100,19 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
     lastSequence,
     async learnAttempts() {
       if (state.attemptsKnown) return
-      const sinceMs = now() - ATTEMPTS_KEPT_MS - CLOCK_SKEW_MS
+      // The takeover records that were just appended are the last: what they say is what time it is.
+      const sinceMs = (await storedLastAtMs(nats, shard)) - ATTEMPTS_KEPT_MS - CLOCK_SKEW_MS
       const fromSequence = await firstSequenceSince(nats, shard, position, sinceMs)
-      await read(fromSequence, keptSequence, (message) => replayAttempts(state, message))
+      await read(fromSequence, keptSequence, (message, agoMs) => replayAttempts(state, message, agoMs))
     },
   }
 }
+
+type Learn = (message: ReadMessage, agoMs: number) => void
+
+/** When the broker stored the last message of the log, milliseconds since 1970. */
+const storedLastAtMs = async (nats: Nats, shard: Shard): Promise<number> =>
+  Date.parse((await nats.jsm.streams.info(voteStream(shard))).state.last_ts)
 
 interface Kept {
   readonly sequence: number

@@ -30,7 +30,10 @@ export interface Decision {
   /** One of VERDICT. */
   verdict: number
   decidedAtMs: number
+  /** 0: an application's token, which is no user's. */
   decidedBy: VoterNumber
+  /** Those who only count need not know it. */
+  attempt?: number
 }
 
 export interface LogMessage {

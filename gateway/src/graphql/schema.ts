@@ -3,18 +3,20 @@ import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
 import { GraphQLDateTime } from 'graphql-scalars'
 import { buildSchemaSync } from 'type-graphql'
 import { type AccountDeps, AccountResolver } from './account-resolver.js'
+import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
 import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
-export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & LiveDeps & TimelineDeps
+export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & DecisionDeps & LiveDeps & TimelineDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
   const resolvers = new Map<unknown, object>([
     [AccountResolver, new AccountResolver(deps)],
     [ContestantResolver, new ContestantResolver()],
+    [DecisionResolver, new DecisionResolver(deps)],
     [EventResolver, new EventResolver(deps)],
     [LiveResolver, new LiveResolver(deps)],
     [TimelineResolver, new TimelineResolver(deps)],
@@ -24,6 +26,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     resolvers: [
       AccountResolver,
       ContestantResolver,
+      DecisionResolver,
       EventResolver,
       LiveResolver,
       TimelineResolver,

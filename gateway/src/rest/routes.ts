@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../accounts.js'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
+import type { Decisions } from '../decisions.js'
 import type { Events } from '../events.js'
 import type { Tokens } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
+import { decisionRoutes } from './decision-routes.js'
 import { eventRoutes } from './event-routes.js'
 import { problem } from './schemas.js'
 import { createValidatorCompiler } from './validation.js'
@@ -16,6 +18,7 @@ export interface RestDeps {
   readonly accounts: Pick<Accounts, 'register' | 'login'>
   readonly events: Events
   readonly voting: Voting
+  readonly decisions: Decisions
   readonly tokens: Pick<Tokens, 'verify'>
   readonly ids: OpaqueIds
 }
@@ -58,5 +61,6 @@ export const restRoutes =
     void app.register(accountRoutes(deps))
     void app.register(eventRoutes(deps))
     void app.register(voteRoutes(deps))
+    void app.register(decisionRoutes(deps))
     done()
   }

@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { ERRORS, type ErrorCode } from '@votestream/schema/errors'
 import { CONTESTANTS_MAX } from '@votestream/schema/numbers'
+import { VERDICT, type Verdict } from '@votestream/schema/votes'
 import { TEXT_FIELDS, type TextFieldName } from '../text-fields.js'
 
 /** The fields of REST v1, in the words and limits of TEXT_FIELDS. */
@@ -163,6 +164,21 @@ export const voteStatusAnswer = Type.Object(
     event_name: answered("The event's name.", 'The Grand Final'),
   },
   { description: "The vote's status." },
+)
+
+/** One of a few words, said as such rather than as a choice of schemas. */
+const verdict = (description: string) =>
+  Type.Unsafe<Verdict>(
+    Type.String({ enum: Object.keys(VERDICT), description, examples: ['reject' satisfies Verdict] }),
+  )
+
+export const decisionBody = Type.Object(
+  { verdict: verdict('reject: the vote does not count. admit: it counts.') },
+  closed,
+)
+export const decisionAnswer = Type.Object(
+  { vote_id: answered('The vote.', VOTE_ID), verdict: verdict('What stands now.') },
+  { description: 'Durably written.' },
 )
 
 export const problem = Type.Object(

@@ -83,6 +83,8 @@ const messageOf = ({ keyword, params, message = 'is invalid' }: ErrorObject): st
       return params.limit === 1 ? 'must not be empty' : `must have at least ${params.limit} items`
     case 'maxItems':
       return `must have at most ${params.limit} items`
+    case 'enum':
+      return `must be one of: ${params.allowedValues.join(', ')}`
     case 'format':
       // Every format of the schemas is one of the text fields.
       return TEXT_FIELDS[params.format as TextFieldName].rule

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { contestantIndex, eventNumber, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { callerOf, startTestGateway, type TestGateway } from './test-gateway.js'
+import { callerOf, FIRST_ENTRY, startTestGateway, type TestGateway } from './test-gateway.js'
 
 type Body = Record<string, unknown>
 
@@ -120,6 +120,19 @@ describe('bad input', () => {
         extra: ['x'],
       },
     },
+    'decide on a vote': {
+      get url() {
+        return `/v1/vote/${gateway.ids.voteId(eventNumber(1), voterNumber(9))}/decision`
+      },
+      good: () => ({ verdict: 'reject' }),
+      token: () => gateway.userToken(7, ['admin']),
+      required: ['verdict'],
+      wrong: {
+        verdict: [...WRONG_TYPES, '', 'REJECT', 'Admit', 'rejected', 'reject ', 1, words(10_000)],
+        extra: ['x'],
+        user_id: ['x'],
+      },
+    },
     'submit a vote': {
       url: '/v1/vote/submit',
       good: () => ({
@@ -191,10 +204,12 @@ describe('bad input', () => {
       beforeEach(async () => {
         before = await gateway.written()
         gateway.submissions.length = 0
+        gateway.decisions.length = 0
       })
       afterEach('nothing was written', async () => {
         assert.equal(await gateway.written(), before)
         assert.deepEqual(gateway.submissions, [])
+        assert.deepEqual(gateway.decisions, [])
       })
 
       it('names each field that is wrong', async () => {
@@ -374,6 +389,29 @@ describe('bad input', () => {
       const broken = await gateway.app.inject({ url: path.replace('ID', '%zz'), headers })
       await refused(broken, 400, ['INVALID_REQUEST'])
     }
+  })
+
+  it('keeps decisions to operators, and to votes that there are', async () => {
+    const decide = (id: string, token?: string) =>
+      post(`/v1/vote/${encodeURIComponent(id)}/decision`, { verdict: 'reject' }, token)
+    const operator = gateway.userToken(7, ['admin'])
+    const number = gateway.ids.parseEventId(event.id)
+    assert.ok(number)
+    const vote = gateway.ids.voteId(number, voterNumber(9))
+    for (const id of [...MALFORMED_IDS.filter((text) => text !== ''), userId(9), event.id, words(5_000)]) {
+      await refused(await decide(id, operator), 400, ['INVALID_ID'], 'vote_id')
+    }
+    await refused(await decide(vote), 401, ['UNAUTHENTICATED'])
+    await refused(await decide(vote, gateway.userToken(9)), 403, ['WRONG_SCOPE'])
+    await refused(await decide(vote, gateway.applicationToken(['accounts:register'])), 403, ['WRONG_SCOPE'])
+    const nowhere = gateway.ids.voteId(eventNumber(4_000_000), voterNumber(9))
+    await refused(await decide(nowhere, operator), 404, ['VOTE_NOT_FOUND'])
+    gateway.firstEntry = async () => undefined
+    await refused(await decide(vote, operator), 404, ['VOTE_NOT_FOUND'])
+    gateway.firstEntry = async () => FIRST_ENTRY
+    assert.deepEqual(gateway.decisions, [])
+    assert.equal((await decide(vote, operator)).statusCode, 200)
+    assert.equal(gateway.decisions.length, 1)
   })
 
   it('keeps votes to their event, their user and their scope', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { VotestreamError } from '@votestream/schema/errors'
 import { voterNumber } from '@votestream/schema/numbers'
 import type { Submission } from '../../src/votes.js'
-import { startTestGateway, type TestGateway } from './test-gateway.js'
+import { FIRST_ENTRY, startTestGateway, type TestGateway } from './test-gateway.js'
 
 /** What a client learns, whichever interface it came through: what it was given, or the code of the failure. */
 type Told = Readonly<Record<string, unknown>>
@@ -38,6 +38,8 @@ const BOARD =
   'query ($id: ID!) { leaderboard(eventId: $id) { eventId eventName standings { contestant { id name } totalVotes } } }'
 const CONTESTANTS = 'query ($id: ID!) { event(id: $id) { id contestants { id name imageUrl } } }'
 const SUBMIT = 'mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'
+const DECIDE =
+  'mutation ($input: DecideVoteInput!) { decideVote(input: $input) { voteId verdict event { id } } }'
 const STATUS = 'query ($id: ID!) { vote(id: $id) { id status event { name } } }'
 
 describe('REST and GraphQL', () => {
@@ -70,6 +72,7 @@ describe('REST and GraphQL', () => {
     () =>
       gateway.userToken(voter)
   const reader = () => gateway.userToken(9, ['results:read'])
+  const operator = () => gateway.userToken(7, ['admin'])
   const nobody = () => undefined
   const application = () => gateway.applicationToken(['accounts:register'])
   const failure =
@@ -307,8 +310,41 @@ describe('REST and GraphQL', () => {
     expected,
   })
 
+  const decide = (
+    name: string,
+    token: Situation['token'],
+    change: {
+      readonly id?: () => string
+      readonly verdict?: string
+      readonly firstEntry?: TestGateway['firstEntry']
+      readonly record?: TestGateway['record']
+    },
+    expected: () => Told,
+  ): Situation => {
+    const { id = () => voteId, verdict = 'reject' } = change
+    return {
+      name,
+      token,
+      arrange: () => {
+        gateway.firstEntry = change.firstEntry ?? (async () => FIRST_ENTRY)
+        gateway.record = change.record ?? (async () => undefined)
+      },
+      rest: () => ({ method: 'POST', url: `/v1/vote/${id()}/decision`, body: { verdict } }),
+      graphql: () => ({
+        query: DECIDE,
+        variables: { input: { voteId: id(), verdict: verdict.toUpperCase() } },
+        told: (data) => {
+          const decision = data.decideVote as { voteId: string; verdict: string; event: { id: string } }
+          assert.equal(decision.event.id, eventId)
+          return { vote_id: decision.voteId, verdict: decision.verdict.toLowerCase() }
+        },
+      }),
+      expected,
+    }
+  }
+
   const theEvent = () => eventId
-  const unavailable = (code: 'VOTES_UNAVAILABLE') => () =>
+  const unavailable = (code: 'VOTES_UNAVAILABLE' | 'RESULTS_UNAVAILABLE') => () =>
     Promise.reject(new VotestreamError(code, { retryAfterSeconds: 1 }))
   const situations: readonly Situation[] = [
     login('login', 'maria.keller', 'correct horse', () => ({ scopes: ['votes', 'events', 'results:read'] })),
@@ -398,6 +434,31 @@ describe('REST and GraphQL', () => {
     ),
     status("ask for another's vote", user(10), () => voteId, 'acked', failure('VOTE_NOT_FOUND')),
     status('ask for nonsense', user(), theEvent, 'acked', failure('INVALID_ID')),
+    ...(['reject', 'admit'] as const).map((verdict) =>
+      decide(`${verdict} a vote`, operator, { verdict }, () => ({ vote_id: voteId, verdict })),
+    ),
+    decide('decide what is no verdict', operator, { verdict: 'perhaps' }, failure('INVALID_FIELDS')),
+    decide('decide on nonsense', operator, { id: theEvent }, failure('INVALID_ID')),
+    decide('decide as a user', user(), {}, failure('WRONG_SCOPE')),
+    decide('decide without a token', nobody, {}, failure('UNAUTHENTICATED')),
+    decide(
+      'decide on a vote that was never cast',
+      operator,
+      { firstEntry: async () => undefined },
+      failure('VOTE_NOT_FOUND'),
+    ),
+    decide(
+      'decide while nobody takes decisions',
+      operator,
+      { record: unavailable('VOTES_UNAVAILABLE') },
+      failure('VOTES_UNAVAILABLE', { retryAfterSeconds: 1 }),
+    ),
+    decide(
+      'decide while the archive is away',
+      operator,
+      { firstEntry: unavailable('RESULTS_UNAVAILABLE') },
+      failure('RESULTS_UNAVAILABLE', { retryAfterSeconds: 1 }),
+    ),
     close("close another's event", user(8), theEvent, failure('WRONG_USER')),
     close('close an unknown event', user(7), () => unknownEvent, failure('EVENT_NOT_FOUND')),
     close('close an event', user(7), theEvent, () => ({

@@ -57,6 +57,7 @@ describe('Reading many events', () => {
     const graphql = graphqlRoutes({
       accounts: { register: absent, login: absent, username: absent },
       voting: { submit: absent, find: absent, status: absent },
+      decisions: { decide: absent },
       events,
       results,
       liveBoards: createLiveBoards({ nats, results, shards: SHARDS, logger }),

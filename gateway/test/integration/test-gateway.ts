@@ -3,13 +3,16 @@ import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
 import { type Buckets, openBuckets } from '@votestream/infra/streams'
-import { voterNumber } from '@votestream/schema/numbers'
+import { contestantIndex, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
+import type { Decision } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
+import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { graphqlRoutes } from '../../src/graphql/graphql.js'
@@ -37,6 +40,11 @@ export interface TestGateway {
   readonly events: Events
   readonly submissions: Submission[]
   readonly closings: number[]
+  readonly decisions: Decision[]
+  /** What the archive knows of whoever is asked for; by default a vote for the first contestant. */
+  firstEntry: () => Promise<FirstEntry | undefined>
+  /** Called for every decision; by default it is on disk at once. */
+  record: (decision: Decision) => Promise<void>
   /** Called for every vote; by default it accepts. */
   decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>
   board: () => Promise<Board>
@@ -57,6 +65,8 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
   expiresAtMs: Number.POSITIVE_INFINITY,
   scopes: new Set(scopes),
 })
+
+export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
 
 export const startTestGateway = async (): Promise<TestGateway> => {
   const servers = await startServersForTest(['nats'])
@@ -87,10 +97,24 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   }
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
+  const decisions = createDecisions({
+    store,
+    catalog,
+    shards: 1,
+    archive: { first: () => gateway.firstEntry(), sequence: async () => 0 },
+    logs: {
+      end: async () => ({ generation: '', firstSequence: 1, lastSequence: 0 }),
+      async decide(decision) {
+        await gateway.record(decision)
+        gateway.decisions.push(decision)
+      },
+    },
+  })
   const graphql = graphqlRoutes({
     accounts,
     events,
     voting,
+    decisions,
     results,
     liveBoards: createLiveBoards({ nats, results, shards: 1, logger }),
     liveVotes: createLiveVotes({ results }),
@@ -106,6 +130,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     accounts,
     events,
     voting,
+    decisions,
     tokens,
     ids,
     logger,
@@ -124,6 +149,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     events,
     submissions: [],
     closings: [],
+    decisions: [],
+    firstEntry: async () => FIRST_ENTRY,
+    record: async () => undefined,
     decide: async () => 'accepted',
     parts: async () => new Map(),
     timeline: async () => [],

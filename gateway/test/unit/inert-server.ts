@@ -19,6 +19,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
       leaderboard: notExpected,
     },
     voting: { submit: notExpected, find: notExpected, status: notExpected },
+    decisions: { decide: notExpected },
     tokens: { verify: notExpected },
     ids: createOpaqueIds('a secret for tests'),
     logger: createLogger('test', 'silent'),

@@ -26,6 +26,7 @@ describe('the OpenAPI document', () => {
       'get /v1/event/{event_id}/leaderboard': [200, 400, 401, 403, 404],
       'get /v1/contestants/{event_id}': [200, 400, 401, 403, 404],
       'post /v1/vote/submit': [200, 400, 401, 403, 404, 409],
+      'post /v1/vote/{vote_id}/decision': [200, 400, 401, 403, 404],
       'get /v1/vote/{vote_id}/status': [200, 400, 401, 403, 404],
     }
     const found: string[] = []

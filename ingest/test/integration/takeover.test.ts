@@ -14,7 +14,7 @@ import {
 } from '@votestream/schema/numbers'
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
 import { voteStream, voteSubject } from '@votestream/schema/subjects'
-import { logMessage } from '@votestream/schema/votes'
+import { logMessage, UnknownVersionError } from '@votestream/schema/votes'
 import { takeOver } from '../../src/takeover.js'
 
 const shard = shardNumber(0)
@@ -66,18 +66,14 @@ describe('taking over a shard', () => {
     await view.exec()
   }
 
-  const options = (on: Redis, now = Date.now) => ({
+  const options = (on: Redis) => ({
     nats,
     redis: on,
     shard,
     shards: 1,
     logger,
-    now,
     signal: new AbortController().signal,
   })
-
-  /** When nothing in the log is recent any more. */
-  const later = () => Date.now() + 100_000
 
   /** Redis, with a word before each call that reaches it. */
   const withNotice = (before: (call: number) => Promise<void>): Redis => {
@@ -113,7 +109,7 @@ describe('taking over a shard', () => {
           if (call === at) await putView(there)
           if (call === at + 1) await putView(events.length)
         })
-        const { state } = await takeOver(options(flaky, later))
+        const { state } = await takeOver(options(flaky))
         for (const event of events) assert.ok(state.voted.has(event, voter), `event ${event}, call ${at}`)
       }
     }
@@ -127,7 +123,7 @@ describe('taking over a shard', () => {
       voteSubject(shard),
       logMessage.encode({ votes: [], closings: [], takeover: { owner: 'another' }, decisions: [] }),
     )
-    const { state } = await takeOver(options(redis, later))
+    const { state } = await takeOver(options(redis))
     assert.equal(state.lastAckedAtMs, aheadMs)
   })
 
@@ -139,5 +135,48 @@ describe('taking over a shard', () => {
     assert.equal(state.attempts.is(eventNumber(7), voter, 107), false)
     await learnAttempts()
     assert.equal(state.attempts.is(eventNumber(7), voter, 107), true)
+  })
+
+  for (const [jump, jumpMs] of [
+    ['ahead', 3_600_000],
+    ['behind', -3_600_000],
+  ] as const) {
+    it(`attempts are learned by an owner whose clock is an hour ${jump}, from Redis and the log or from the log`, async () => {
+      for (const event of events) await append(event, Date.now())
+      const { now } = Date
+      for (const fromRedis of [true, false]) {
+        if (fromRedis) await putView(events.length)
+        else await redis.flushall()
+        Date.now = () => now() + jumpMs
+        try {
+          const { state, learnAttempts } = await takeOver(options(redis))
+          await learnAttempts()
+          for (const event of events) assert.ok(state.attempts.is(event, voter, event + 100))
+        } finally {
+          Date.now = now
+        }
+      }
+    })
+  }
+
+  it("what is damaged in the log blocks no takeover, and is nobody's vote", async () => {
+    const damaged = Buffer.from('ff00ff00ff00', 'hex')
+    await nats.js.publish(voteSubject(shard), damaged)
+    await append(eventNumber(7), 1_000)
+    await append(4_294_967_296 as EventNumber, 1_000)
+    await nats.js.publish(voteSubject(shard), damaged)
+    const { state, lastSequence } = await takeOver(options(redis))
+    assert.equal(lastSequence, 4)
+    assert.ok(state.voted.has(eventNumber(7), voter))
+    assert.ok(!state.voted.has(eventNumber(8), voter))
+  })
+
+  it('a message of a newer version lets nobody take over, until Redis tells what it says', async () => {
+    await append(eventNumber(7), 1_000)
+    // Version 9, and nothing else.
+    await nats.js.publish(voteSubject(shard), Uint8Array.of(8, 9))
+    await assert.rejects(takeOver(options(redis)), UnknownVersionError)
+    await putView(events.length)
+    assert.ok((await takeOver(options(redis))).state.voted.has(eventNumber(8), voter))
   })
 })

@@ -191,6 +191,49 @@ describe('the whole system', () => {
     await untilCounted(event, token, 1)
   })
 
+  it("an operator's decision is followed by the vote's status, the board, ClickHouse and the books, and is reversed", async function () {
+    this.timeout(30_000)
+    const { event, token } = await createEvent(client(), applicationToken())
+    const [voter, other] = await makeVoters(2)
+    assert.ok(voter && other)
+    await vote(event, other, 1)
+    // At once: neither counted nor archived yet.
+    const { body } = await vote(event, voter, 0)
+    const operator = tokens().issue({ scopes: ['admin'] })
+    const decide = async (verdict: 'reject' | 'admit') => {
+      const path = `/v1/vote/${body.vote_id}/decision`
+      const answer = await client().call('POST', path, { token: operator, body: { verdict } })
+      assert.deepEqual(answer, { vote_id: body.vote_id, verdict })
+    }
+    const statusIs = async (expected: string): Promise<void> => {
+      const path = `/v1/vote/${body.vote_id}/status`
+      const read = () => client().call<{ vote_status: string }>('GET', path, { token: voter.token })
+      while ((await read()).vote_status !== expected) await pause(20)
+    }
+    const archivedIs = async (votes: string): Promise<void> => {
+      const sql = `SELECT count() FROM votes WHERE event IN (SELECT event FROM events WHERE event_id = '${event.event_id}')`
+      while ((await ask(sql)) !== votes) await pause(20)
+    }
+    await decide('reject')
+    await statusIs('rejected')
+    await untilCounted(event, token, 1)
+    await archivedIs('1')
+    await decide('reject')
+    await client().call('POST', `/v1/event/${event.event_id}/close`, { token })
+    await decide('admit')
+    await statusIs('processed')
+    await untilCounted(event, token, 2)
+    await archivedIs('2')
+    await decide('reject')
+    await untilCounted(event, token, 1)
+    await archivedIs('1')
+    await reconcile()
+    await assert.rejects(
+      client().call('POST', `/v1/vote/${body.vote_id}/decision`, { token, body: { verdict: 'admit' } }),
+      /403/,
+    )
+  })
+
   it('kill -9 of each service under a crowd: each vote counted once, nobody wrongly refused, the books agree', async function () {
     this.timeout(90_000)
     const { event, token } = await createEvent(client(), applicationToken())

@@ -18,6 +18,8 @@ export interface Broker {
   append(id: string, message: LogMessage, expected: number | undefined): Exclude<AppendResult, 'unknown'>
   look(id: string, expected: number): Exclude<LookResult, 'unknown'>
   position(): LogPosition
+  /** When the last message was stored; 0: there is none. */
+  lastStoredAtMs(): number
   firstSequenceSince(sinceMs: number): number
   /** The entry of a voter. */
   find(event: EventNumber, voter: VoterNumber): Vote | undefined
@@ -63,6 +65,7 @@ export const createBroker = (kernel: Kernel): Broker => {
       return log[expected]?.id === id ? 'stored' : 'foreign'
     },
     position: () => ({ generation: GENERATION, firstSequence: 1, lastSequence: log.length }),
+    lastStoredAtMs: () => log.at(-1)?.storedAtMs ?? 0,
     firstSequenceSince(sinceMs) {
       const at = log.findIndex(({ storedAtMs }) => storedAtMs >= sinceMs)
       return at < 0 ? log.length + 1 : at + 1

@@ -84,11 +84,11 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
     if (from > to) return done()
     const until = Math.min(to, from + READ_AT_ONCE - 1)
     ask(
-      () => broker.log.slice(from - 1, until),
-      (messages) => {
-        if (!messages) return failed()
+      () => ({ messages: broker.log.slice(from - 1, until), lastAtMs: broker.lastStoredAtMs() }),
+      (read) => {
+        if (!read) return failed()
         process.mayDieHere()
-        for (const message of messages) learn(state, message)
+        for (const message of read.messages) learn(state, message, read.lastAtMs - message.storedAtMs)
         readLog(until + 1, to, learn, state, done)
       },
     )
@@ -98,7 +98,8 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
     (state: OwnerState, { keptSequence }: Extract<ReadingDecision, { do: 'read' }>) =>
     (done: () => void): void =>
       ask(
-        () => broker.firstSequenceSince(process.now() - ATTEMPTS_SINCE_MS),
+        // By the broker's clock, whatever this process's own says.
+        () => broker.firstSequenceSince(broker.lastStoredAtMs() - ATTEMPTS_SINCE_MS),
         (from) => {
           if (from === undefined) failed()
           else readLog(from, keptSequence, replayAttempts, state, done)
@@ -113,7 +114,7 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
         const state: OwnerState = {
           voted: kept?.voted ?? createVotedSet(shards.length),
           closed: kept?.closed ?? new Set(),
-          attempts: createAttempts(),
+          attempts: createAttempts(world.kernel.now),
           attemptsKnown: decision.attemptsKnown,
           lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
         }
