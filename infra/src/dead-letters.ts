@@ -55,7 +55,15 @@ const HEADER = {
 
 /** Opens the stream of dead letters; makes it where it is missing. */
 export const openDeadLetters = async (nats: Nats, replicas: number): Promise<DeadLetters> => {
-  await ensureDeadStream(nats, replicas)
+  if (!(await hasDeadStream(nats))) await addDeadStream(nats, replicas)
+  return deadLettersOf(nats)
+}
+
+/** The stream as it was made; undefined while nobody has made it: then nothing was ever put. */
+export const findDeadLetters = async (nats: Nats): Promise<DeadLetters | undefined> =>
+  (await hasDeadStream(nats)) ? deadLettersOf(nats) : undefined
+
+const deadLettersOf = (nats: Nats): DeadLetters => {
   const { js, jsm } = nats
 
   async function* list(shard?: Shard): AsyncGenerator<DeadLetter, void> {
@@ -100,13 +108,17 @@ export const openDeadLetters = async (nats: Nats, replicas: number): Promise<Dea
   }
 }
 
-const ensureDeadStream = async (nats: Nats, replicas: number): Promise<void> => {
+const hasDeadStream = async (nats: Nats): Promise<boolean> => {
   try {
     await nats.jsm.streams.info(DEAD_STREAM)
-    return
+    return true
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false
+    throw error
   }
+}
+
+const addDeadStream = async (nats: Nats, replicas: number): Promise<void> => {
   await nats.jsm.streams.add({
     name: DEAD_STREAM,
     subjects: [deadSubjects()],
