@@ -76,7 +76,6 @@ await runService(logger, async ({ onStop }) => {
         publisher,
         deadLetters,
         halts,
-        now: Date.now,
         signal,
       }),
   })

@@ -9,7 +9,7 @@
 -- ARGV   1 header (JSON): generation, previous, sequence, events [{number, sequence, acked_at}],
 --          chunks [{event, number, decided: whether a decision is about one of its voters}],
 --          windows [expire_at in seconds]; indexes begin at 1
---        2 the entries in the order of the log, 12 bytes each, big-endian: chunk u32, window u32 (0: none),
+--        2 the entries in the order of the log, 12 bytes each, big-endian: chunk u32, window u32,
 --          offset u16, choice u16: the contestant (13 bits) and 0x8000 a flagged vote, 0x4000 a decision, which
 --          admits with 0x2000 and else rejects. Chunk 0: the window's place holds the event, and the choice is
 --          0 for a closing, 1 for an entry that is dead
@@ -78,7 +78,7 @@ local function decide(c, w, offset, verdict, contestant)
   local count = counts[header.chunks[c].event]
   count.rejected = count.rejected - votes
   count.votes[contestant] = (count.votes[contestant] or 0) + votes
-  if w > 0 then windows[w][contestant] = (windows[w][contestant] or 0) + votes end
+  windows[w][contestant] = (windows[w][contestant] or 0) + votes
 end
 
 local closing_times, closing_index = {}, 0
@@ -110,7 +110,7 @@ for position = 1, #entries, 12 do
     else
       cast[c][offset] = COUNTED
       count.votes[choice] = (count.votes[choice] or 0) + 1
-      if w > 0 then windows[w][choice] = (windows[w][choice] or 0) + 1 end
+      windows[w][choice] = (windows[w][choice] or 0) + 1
     end
   end
 end
@@ -146,6 +146,7 @@ for c = 1, chunk_count do
 end
 for w, votes in ipairs(windows) do
   for contestant, count in pairs(votes) do add(KEYS[windows_at + w], contestant, count) end
+  -- One whose time is over, as in a replay of an old log, is gone with this.
   redis.call('EXPIREAT', KEYS[windows_at + w], header.windows[w])
 end
 redis.call('HSET', KEYS[1], 'sequence', header.sequence)

@@ -35,8 +35,6 @@ interface StretchOptions {
   readonly generation: string
   /** The checkpoint before the stretch. */
   readonly previous: number
-  /** Windows that are no longer kept at this time are not made again. Milliseconds since 1970. */
-  readonly nowMs: number
 }
 
 const ENTRY_BYTES = 12
@@ -137,7 +135,7 @@ interface ChunkPlace {
 }
 
 /** What a stretch touches. */
-const createPlaces = ({ shards, nowMs }: StretchOptions) => {
+const createPlaces = ({ shards }: Pick<StretchOptions, 'shards'>) => {
   const events: EventPlace[] = []
   const byNumber = new Map<EventNumber, EventPlace>()
   const chunks: ChunkPlace[] = []
@@ -167,10 +165,9 @@ const createPlaces = ({ shards, nowMs }: StretchOptions) => {
       }
       return { chunk, offset }
     },
-    /** 0: the window of this time is no longer kept. */
+    /** Whether the window is still kept is for Redis's clock to say: one whose time is over is gone at once. */
     window(event: EventPlace, atMs: number): number {
       const startMs = windowStart(atMs)
-      if (startMs + WINDOW_MS + WINDOW_KEPT_MS <= nowMs) return 0
       const known = event.windows.get(startMs)
       if (known !== undefined) return known
       windows.push({ event, startMs })

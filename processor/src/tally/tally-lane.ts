@@ -24,7 +24,6 @@ export interface TallyLaneOptions {
   readonly publisher: PartPublisher
   readonly deadLetters: Pick<DeadLetters, 'put'>
   readonly halts: Pick<Halts, 'set' | 'clear'>
-  readonly now: () => number
   readonly signal: AbortSignal
 }
 
@@ -123,7 +122,7 @@ interface Stretch {
 
 /** @returns false when the view is not where the stretch begins: nothing was applied. */
 const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): Promise<boolean> => {
-  const { shard, shards, deadLetters, publisher, now, logger } = options
+  const { shard, shards, deadLetters, publisher, logger } = options
   const { messages, letters, from, previous } = stretch
   const { generation } = from
   // 1. Put aside what is dead. Dying here: it is read again from the checkpoint, and put again it is there once.
@@ -133,7 +132,7 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   }
   // 2. Apply the stretch with its checkpoint. Dying before the answer: it is applied, or not at all, and the
   //    checkpoint says which. No message is behind the checkpoint that is dead and has no letter.
-  const call = stretchCall(messages, { shard, shards, generation, previous, nowMs: now() })
+  const call = stretchCall(messages, { shard, shards, generation, previous })
   const answer = await view.apply(call)
   if (!answer.applied) {
     logger.warn({ shard, sequence: previous }, 'the view in Redis is not where this tally left it')

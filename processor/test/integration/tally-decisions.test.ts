@@ -65,7 +65,7 @@ describe('a decision about a vote', function () {
         ...message,
         sequence: previous + index + 1,
       }))
-      const options = { shard, shards: 1, generation: 'g', previous, nowMs }
+      const options = { shard, shards: 1, generation: 'g', previous }
       assert.ok((await view.apply(stretchCall(sequenced, options))).applied)
       previous += messages.length
     }
@@ -162,7 +162,7 @@ describe('a decision about a vote', function () {
     const before = await now()
     await test.redis.hset(rejectedKey(shard, event, 0), 'not', 'a bitmap')
     const message = { votes: [cast(6)], closings: [], takeover: null, ...reject(one), sequence: 2 }
-    const call = stretchCall([message], { shard, shards: 1, generation: 'g', previous: 1, nowMs })
+    const call = stretchCall([message], { shard, shards: 1, generation: 'g', previous: 1 })
     await assert.rejects(createView(test.redis, shard).apply(call), /WRONGTYPE/)
     await test.redis.del(rejectedKey(shard, event, 0))
     assert.deepEqual(await now(), before)

@@ -83,7 +83,7 @@ describe('the tally', () => {
     await view.clear(async () => ({ generation, firstSequence: 1, lastSequence: 0 }))
     return view
   }
-  const options = (previous: number) => ({ shard, shards: 1, generation: 'g', previous, nowMs })
+  const options = (previous: number) => ({ shard, shards: 1, generation: 'g', previous })
   const tallyNow = async () => parseTally(Object.entries(await redis.hgetall(tallyKey(shard, event))).flat())
 
   describe('of one stretch of the log', () => {
@@ -252,7 +252,6 @@ describe('the tally', () => {
         publisher,
         deadLetters: { put: async () => assert.fail('nothing here is dead') },
         halts: createHalts(new Registry()),
-        now: Date.now,
         signal: abort.signal,
       })
       stop = async () => {

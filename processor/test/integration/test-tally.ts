@@ -72,7 +72,7 @@ export const startTestTally = async (shards: number): Promise<TestTally> => {
         publish: (_event, part) => void published.push(part),
         tickMs: 1,
       })
-      const own = { nats, redis, shard, shards, logger, publisher, deadLetters, halts, now: Date.now }
+      const own = { nats, redis, shard, shards, logger, publisher, deadLetters, halts }
       const done = runTallyLane({ ...own, ...more, signal: abort.signal }).catch(() => undefined)
       const end = async () => {
         abort.abort()

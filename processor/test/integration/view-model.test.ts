@@ -57,7 +57,7 @@ describe('the model of the view that the simulation counts with', () => {
             const previous = how === 'next' ? at : how === 'again' ? Math.max(0, at - 1) : at + 1
             const stretch = messages.slice(previous, previous + length)
             if (stretch.length === 0) continue
-            const options = { shard, shards: 2, generation: GENERATION, previous, nowMs: FIRST_MS }
+            const options = { shard, shards: 2, generation: GENERATION, previous }
             const answer = await view.apply(stretchCall(stretch, options))
             const modelled = model.apply(stretch, { generation: GENERATION, previous })
             assert.deepEqual(answer.applied ? answer.tallies : undefined, modelled)
