@@ -12,14 +12,22 @@ export const bytesOf = (item: Item): number => (item.is === 'vote' ? voteBytesMa
 
 /**
  * The message that holds a batch's items. In it the votes stand first: a decision about a vote of the same batch
- * stands behind it.
+ * stands behind it, and none is earlier than a vote that it stands behind.
  */
-export const messageOf = (items: readonly Item[]): LogMessage => ({
-  votes: items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : [])),
-  closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
-  takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
-  decisions: items.flatMap((item) => (item.is === 'decision' ? [item.decision] : [])),
-})
+export const messageOf = (items: readonly Item[]): LogMessage => {
+  const votes = items.flatMap((item) => (item.is === 'vote' ? [item.pending.vote] : []))
+  const lastAckedAtMs = votes.at(-1)?.ackedAtMs ?? 0
+  return {
+    votes,
+    closings: items.flatMap((item) => (item.is === 'closing' ? [item.closing] : [])),
+    takeover: items.flatMap((item) => (item.is === 'takeover' ? [{ owner: item.owner }] : []))[0] ?? null,
+    decisions: items.flatMap((item) => {
+      if (item.is !== 'decision') return []
+      const { decision } = item
+      return [{ ...decision, decidedAtMs: Math.max(decision.decidedAtMs, lastAckedAtMs) }]
+    }),
+  }
+}
 
 /** Answers everyone who waits for these items: they are on disk. */
 export const settleStored = (owner: ShardOwner, items: readonly Item[]): void => {

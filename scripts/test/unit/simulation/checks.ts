@@ -1,6 +1,6 @@
 import type { EventNumber } from '@votestream/schema/numbers'
 import { createReplay } from '@votestream/schema/replay'
-import type { Outcome, Vote } from '@votestream/schema/votes'
+import { type Decision, type Outcome, VERDICT, type Vote } from '@votestream/schema/votes'
 import { violated } from './violation.js'
 import { CONTESTANTS, EVENTS, type World } from './world.js'
 
@@ -11,6 +11,11 @@ export interface Checks {
   answered(votes: readonly Vote[], outcomes: readonly Outcome[]): void
   /** A voter hears the answer. */
   told(vote: Vote, outcome: Outcome): void
+  /** An owner says that a decision is on disk. */
+  decided(request: Decision): void
+  decisionBegan(): void
+  /** An operator hears it. */
+  decisionEnded(request: Decision): void
   closeRequested(event: EventNumber): void
   closeBegan(): void
   closeEnded(): void
@@ -30,10 +35,12 @@ export const createChecks = (world: World): Checks => {
   const { kernel } = world
   const accepted: Vote[] = []
   const refused: Vote[] = []
+  /** By event and voter: the last one that its operator knows to be done. */
+  const standing = new Map<string, Decision>()
   const closeRequests = new Set<EventNumber>()
   let open = 0
 
-  const shardOfVote = ({ voter }: Vote) =>
+  const shardOfVote = ({ voter }: Pick<Vote, 'voter'>) =>
     world.shards[voter % world.shards.length] as World['shards'][number]
 
   const check = (vote: Vote, outcome: Outcome): void => {
@@ -66,7 +73,28 @@ export const createChecks = (world: World): Checks => {
         if ((tally?.totals[index] ?? 0) !== counted) violated(`${name}: the tally is not what the log says`)
       }
       if ((tally?.entries ?? 0) !== (book?.entries ?? 0)) violated(`${name}: entries are missing or too many`)
-      if (book && book.rejected + book.superseded > 0) violated(`${name}: an entry in the log does not count`)
+      if ((tally?.rejected ?? 0) !== (book?.rejected ?? 0))
+        violated(`${name}: too many are rejected, or too few`)
+      if (book && book.superseded > 0) violated(`${name}: an entry in the log does not count`)
+      for (const voter of view.voters(event)) {
+        const rejects = broker.lastDecision(event, voter)?.verdict === VERDICT.reject
+        if (view.rejected(event).has(voter) !== rejects) {
+          violated(`voter ${voter} in ${name}: the view does not say what was decided last`)
+        }
+      }
+    }
+  }
+
+  const checkDecisions = (): void => {
+    for (const [name, { event, voter, verdict, attempt }] of standing) {
+      const { broker, view } = shardOfVote({ voter })
+      const last = broker.lastDecision(event, voter)
+      if (last?.attempt !== attempt || last?.verdict !== verdict) {
+        violated(`vote ${name}: the decision that was answered last is not the one that stands`)
+      }
+      if (view.rejected(event).has(voter) !== (verdict === VERDICT.reject)) {
+        violated(`vote ${name}: the decision that stands is not in the view`)
+      }
     }
   }
 
@@ -97,6 +125,17 @@ export const createChecks = (world: World): Checks => {
       // One that was accepted long ago is not known again.
       if (outcome === 'closed' && entry?.attempt !== vote.attempt) refused.push(vote)
     },
+    decided({ event, voter, attempt = 0 }) {
+      if (shardOfVote({ voter }).broker.hasDecision(attempt)) return
+      violated(`a decision about ${event}.${voter} was answered and is not in the log`)
+    },
+    decisionBegan: () => {
+      open += 1
+    },
+    decisionEnded(request) {
+      open -= 1
+      standing.set(`${request.event}.${request.voter}`, request)
+    },
     closeRequested: (event) => void closeRequests.add(event),
     closeBegan: () => {
       open += 1
@@ -122,6 +161,7 @@ export const createChecks = (world: World): Checks => {
         }
       }
       for (const [index, shard] of world.shards.entries()) checkView(shard, index)
+      checkDecisions()
       checkBoards()
     },
   }

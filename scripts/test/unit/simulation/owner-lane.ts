@@ -1,3 +1,4 @@
+import { createDecisionDesk, type DecisionDesk } from '@votestream/ingest/decision-desk'
 import {
   type AppendResult,
   createGroupCommit,
@@ -14,7 +15,7 @@ import {
 } from '@votestream/ingest/shard-owner'
 import { decideSubmissions } from '@votestream/ingest/submissions'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
-import type { Closing, Outcome, Vote } from '@votestream/schema/votes'
+import type { Closing, Decision, Outcome, Vote } from '@votestream/schema/votes'
 import { type Ask, type Knowledge, takeOver } from './owner-takeover.js'
 import type { Process } from './process.js'
 import { EVENTS, type World } from './world.js'
@@ -24,6 +25,7 @@ export interface OwnerLane {
   readonly process: Process
   submit(votes: readonly Vote[], respond: (outcomes: readonly Outcome[] | null) => void): void
   close(event: EventNumber, respond: () => void): void
+  decide(request: Decision, respond: (decided: boolean) => void): void
   /** Takes nothing new, finishes what is under way, and ends. */
   drain(ended: () => void): void
   /** Ends: what is under way is not decided here. */
@@ -46,6 +48,7 @@ export const startOwnerLane = (
   const { broker, owners } = shards[shard] as World['shards'][number]
   let stopped = false
   let owner: ShardOwner | undefined
+  let desk: DecisionDesk | undefined
   let machine: ReturnType<typeof createGroupCommit<Item>> | undefined
   const closing = new Map<EventNumber, { done: boolean; readonly waiting: (() => void)[] }>()
   const pendingVoters = new Set<string>()
@@ -61,6 +64,7 @@ export const startOwnerLane = (
     stopped = true
     owners.delete(lane)
     owner?.abandon()
+    desk?.abandon()
     failed()
   }
 
@@ -111,6 +115,7 @@ export const startOwnerLane = (
   const begin = ({ state, lastSequence, learnAttempts }: Knowledge): void => {
     const current = createShardOwner(state)
     owner = current
+    desk = createDecisionDesk(state)
     machine = createGroupCommit<Item>({
       lastSequence,
       newId: () => `batch-${world.newNumber()}`,
@@ -161,6 +166,20 @@ export const startOwnerLane = (
     add({ is: 'closing', closing: record, settle })
   }
 
+  const decide = (request: Decision, respond: (decided: boolean) => void): void => {
+    if (!desk || stopped) return
+    const current = desk
+    const answer = (decided: boolean): void => {
+      process.mayDieHere()
+      if (decided) checks.decided(request)
+      respond(decided)
+    }
+    const decision = current.take({ ...request }, answer, process.now())
+    if (!decision) return
+    add({ is: 'decision', decision, settle: () => current.stored(decision) })
+    if (planted === 'answers a decision before the append is confirmed') current.stored(decision)
+  }
+
   const closeInTime = (state: OwnerState): void => {
     if (stopped) return
     for (const event of EVENTS) {
@@ -207,6 +226,7 @@ export const startOwnerLane = (
         })
       }),
     close: (event, respond) => hand(() => closeEvent(event, respond)),
+    decide: (request, respond) => hand(() => decide(request, respond)),
     drain(ended) {
       owners.delete(lane)
       const untilMs = process.now() + DRAIN_MS

@@ -1,4 +1,4 @@
-import { createAttempts } from '@votestream/ingest/attempts'
+import { type Attempts, createAttempts } from '@votestream/ingest/attempts'
 import { type OwnerState, replayAttempts, replayMessage } from '@votestream/ingest/shard-owner'
 import { decideReading, type ReadingDecision, usableCheckpoint } from '@votestream/ingest/takeover-decision'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
@@ -98,8 +98,11 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
     (state: OwnerState, { keptSequence }: Extract<ReadingDecision, { do: 'read' }>) =>
     (done: () => void): void =>
       ask(
-        // By the broker's clock, whatever this process's own says.
-        () => broker.firstSequenceSince(broker.lastStoredAtMs() - ATTEMPTS_SINCE_MS),
+        () => {
+          const ownClock = planted === 'tells the age of attempts by its own clock'
+          const nowMs = ownClock ? process.now() + process.jumpMs : broker.lastStoredAtMs()
+          return broker.firstSequenceSince(nowMs - ATTEMPTS_SINCE_MS)
+        },
         (from) => {
           if (from === undefined) failed()
           else readLog(from, keptSequence, replayAttempts, state, done)
@@ -111,10 +114,12 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
       ask(broker.position, (position) => {
         const decision = position && decideReading(kept?.sequence, position)
         if (!decision || decision.do === 'refuse') return failed()
+        const attempts = createAttempts(world.kernel.now)
         const state: OwnerState = {
           voted: kept?.voted ?? createVotedSet(shards.length),
           closed: kept?.closed ?? new Set(),
-          attempts: createAttempts(world.kernel.now),
+          attempts:
+            planted === 'takes a late copy of a decision for a new one' ? forgetful(attempts) : attempts,
           attemptsKnown: decision.attemptsKnown,
           lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
         }
@@ -132,3 +137,6 @@ export const takeOver = ({ world, process, shard, ask, learned, failed }: Takeov
 
   begin()
 }
+
+/** Knows no decision again: the planted bug. */
+const forgetful = (attempts: Attempts): Attempts => ({ ...attempts, isDecision: () => false })

@@ -7,7 +7,7 @@ class Killed extends Error {}
 export interface Process {
   readonly name: string
   readonly alive: boolean
-  /** By this process's own wall clock. */
+  /** By the broker's clock, as far as this process knows it. */
   now(): number
   /** Does it later, unless the process died meanwhile; one that stands still does it when it wakes up. */
   later(delayMs: number, work: () => void): void
@@ -26,6 +26,8 @@ export interface Process {
   mayDieHere(): void
   kill(): void
   freeze(forMs: number): void
+  /** What its wall clock is wrong by, after it jumped. What goes by the broker's clock is off by `skewMs` at most. */
+  jumpMs: number
   skewMs: number
 }
 
@@ -51,6 +53,7 @@ export const createProcess = (kernel: Kernel, name: string, begin: (process: Pro
 
   const process: Process = {
     name,
+    jumpMs: 0,
     skewMs: 0,
     get alive() {
       return alive

@@ -5,8 +5,9 @@ import {
   mayBeShown,
 } from '@votestream/processor/view-decision'
 import type { ViewModel } from '@votestream/processor/view-model'
-import type { EventNumber, Shard } from '@votestream/schema/numbers'
+import type { EventNumber, Shard, VoterNumber } from '@votestream/schema/numbers'
 import type { Tally } from '@votestream/schema/tally'
+import { VERDICT } from '@votestream/schema/votes'
 import { GENERATION } from './broker.js'
 import { createProcess, type Process } from './process.js'
 import type { World } from './world.js'
@@ -128,7 +129,7 @@ const applied = (world: World, view: ViewModel, messages: Stretch[0], from: Stre
   }
   if (world.planted === 'moves the checkpoint before the votes are applied') {
     const tallies = view.apply(
-      [{ ...(messages.at(-1) as Stretch[0][number]), votes: [], closings: [] }],
+      [{ ...(messages.at(-1) as Stretch[0][number]), votes: [], closings: [], decisions: [] }],
       from,
     )
     if (!tallies) return null
@@ -144,7 +145,25 @@ const applied = (world: World, view: ViewModel, messages: Stretch[0], from: Stre
     })
     return tallies
   }
+  if (world.planted === 'applies a decision whatever stands') return appliedBlindly(view, messages, from)
   return view.apply(messages, from) ?? null
+}
+
+/** As if every decision were a change: the planted bug. */
+const appliedBlindly = (view: ViewModel, messages: Stretch[0], { generation, previous }: Stretch[1]) => {
+  const tallies = new Map<EventNumber, Tally>()
+  for (const message of messages) {
+    if (view.checkpoint()?.sequence !== message.sequence - 1) return null
+    for (const { event, voter, verdict } of message.decisions) {
+      // The set that the view itself looks at.
+      const rejected = view.rejected(event) as Set<VoterNumber>
+      if (verdict === VERDICT.admit) rejected.add(voter)
+      else rejected.delete(voter)
+    }
+    const applied = view.apply([message], { generation, previous: message.sequence - 1 })
+    for (const [event, tally] of applied ?? []) tallies.set(event, tally)
+  }
+  return messages[0]?.sequence === previous + 1 ? tallies : null
 }
 
 const publish = (world: World, shard: Shard, tallies: Tallies): void => {

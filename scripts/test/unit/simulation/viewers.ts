@@ -27,8 +27,12 @@ export const createViewer = (world: World): Viewer => {
     const board = watched.parts.board(CONTESTANTS)
     if (!board) return
     const { last } = watched
-    const fewer = last && board.totals.some((total, index) => total < (last.totals[index] ?? 0))
-    if (last && (fewer || board.version < last.version)) violated(`the board of event ${event} goes back`)
+    if (last && board.version < last.version) violated(`the board of event ${event} goes back`)
+    const counted = world.shards[part.shard]?.broker.totalsAt(event, part.sequence) ?? []
+    for (let index = 0; index < CONTESTANTS; index += 1) {
+      if ((part.totals[index] ?? 0) === (counted[index] ?? 0)) continue
+      violated(`the board of event ${event} shows what no moment of the log says`)
+    }
     watched.last = board
   }
 

@@ -11,6 +11,7 @@ import { type Broker, createBroker } from './broker.js'
 import { type Checks, createChecks } from './checks.js'
 import { createIngest, createIntruder, createLeaseBucket, type LeaseBucket } from './ingest.js'
 import { BEGIN_MS, createKernel, type Kernel, LATE_MS } from './kernel.js'
+import { planDecisions } from './operators.js'
 import type { OwnerLane } from './owner-lane.js'
 import type { PlantedBug } from './planted.js'
 import type { Process } from './process.js'
@@ -44,8 +45,9 @@ export interface World {
 /** One that stays open, one that ends by the clock, one that is closed by request. */
 export const EVENTS = [1, 2, 3].map(eventNumber)
 export const CONTESTANTS = 3
-const VOTERS = 14
+export const VOTERS = 14
 const HEALED_WITHIN_MS = 60_000
+const HOUR_MS = 3_600_000
 
 export interface Story {
   /** The promise that was broken; undefined: none was. */
@@ -111,10 +113,11 @@ const live = (world: World): void => {
   for (const { process } of world.gateways) processes.push(process)
   world.viewers.push(createViewer(world), createViewer(world))
   planVotes(world, faultsMs)
+  planDecisions(world, faultsMs)
   planFaults(world, processes, faultsMs)
   kernel.at(faultsMs, () => {
     kernel.faults = 0
-    for (const process of processes) process.skewMs = 0
+    for (const process of processes) Object.assign(process, { skewMs: 0, jumpMs: 0 })
   })
   let planned = true
   kernel.at(faultsMs + 100, () => {
@@ -175,6 +178,7 @@ const planFaults = (world: World, processes: readonly Process[], withinMs: numbe
       () => process.freeze(kernel.int(100, 6_000)),
       () => {
         process.skewMs = kernel.int(-2_000, 2_000)
+        process.jumpMs = kernel.int(-1, 1) * HOUR_MS
       },
       () => createIntruder(world, shard, kernel.int(500, 5_000)),
       () => view.flush(),
