@@ -6,6 +6,8 @@ interface ClickhouseOptions {
   readonly url: string
   readonly user: string
   readonly password: string
+  /** The server's own choice when there is none. */
+  readonly database?: string
   readonly requestTimeoutMs?: number
 }
 
@@ -14,12 +16,14 @@ export const connectClickhouse = ({
   url,
   user,
   password,
+  database,
   requestTimeoutMs = 30_000,
 }: ClickhouseOptions): ClickHouseClient =>
   createClient({
     url,
     username: user,
     password,
+    ...(database === undefined ? {} : { database }),
     request_timeout: requestTimeoutMs,
     // Every error is thrown, to somebody who knows what it means and logs it as a service does.
     log: { level: ClickHouseLogLevel.OFF },

@@ -83,7 +83,7 @@ await runService(logger, async ({ onStop }) => {
   lanes.push(tally)
 
   // A slow ClickHouse delays nobody but itself: the archive has leases and readers of its own.
-  const lane = createArchive({ nats, clickhouse, shards, logger })
+  const lane = createArchive({ nats, clickhouse, shards, logger, deadLetters, halts })
   const archive = await holdLeases({
     ...common,
     role: 'archive',

@@ -1,14 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
-import { type LogEntry, logPosition, readLog } from '@votestream/infra/log-reader'
+import type { DeadLetters } from '@votestream/infra/dead-letters'
+import type { Halts } from '@votestream/infra/halts'
+import { readLog } from '@votestream/infra/log-reader'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Shard } from '@votestream/schema/numbers'
-import { logMessage } from '@votestream/schema/votes'
-import { type ArchiveEntry, partitionRuns, rowCount } from './archive-rows.js'
-import type { ArchiveBatch } from './archive-state.js'
-import { type ArchiveTables, openArchiveTables } from './archive-tables.js'
+import { archiveBatch } from './archive-batch.js'
 import { gather } from './gathering.js'
+import { createHaltReport, type HaltReport } from './halt-report.js'
+import { LaneMovedError, openLane, refuseMoved } from './lane-opening.js'
+import { readEntries } from './log-entries.js'
 
 export interface ArchiveProgress {
   readonly shard: Shard
@@ -25,20 +27,31 @@ export interface ArchiveOptions {
   readonly clickhouse: ClickHouseClient
   readonly shards: number
   readonly logger: Logger
+  readonly deadLetters: Pick<DeadLetters, 'put'>
+  readonly halts: Pick<Halts, 'set' | 'clear'>
+  /** Where the tables are; the client's own database when there is none. */
+  readonly database?: string
   /** Told after each batch; for metrics. */
   readonly onProgress?: (progress: ArchiveProgress) => void
   readonly rowsMax?: number
   readonly pauseMs?: number
 }
 
+export interface ArchiveLane {
+  readonly shard: Shard
+  readonly signal: AbortSignal
+  /** The lane ends when the log is archived up to here. Without it, it goes on for ever. */
+  readonly untilSequence?: number
+}
+
 export interface Archive {
   /**
    * Writes a shard's log to ClickHouse until the signal ends it. Whoever runs it begins it again, after a
    * while, when it throws; two of them at once do no harm, they write the same.
-   * @throws UnknownVersionError for a message of a newer writer, and Error for one that cannot be read: what
-   * stands before it is archived, and nothing behind it.
+   * @throws UnknownVersionError for a message of a newer writer: what stands before it is archived, and nothing
+   * behind it. LogTooShortError when ClickHouse lacks what the log does not hold any more.
    */
-  runLane(lane: { readonly shard: Shard; readonly signal: AbortSignal }): Promise<void>
+  runLane(lane: ArchiveLane): Promise<void>
 }
 
 /** Rows of one batch: large enough to be cheap, small enough to be one block in memory and on the wire. */
@@ -47,112 +60,103 @@ const ROWS_MAX = 10_000
 const PAUSE_MS = 500
 /** Messages taken from the reader at once: with BATCH_VOTES_MAX votes each, they bound what waits. */
 const MESSAGES_MAX = 16
+/** With nothing to write, a lane looks this often whether ClickHouse is where it left it. */
+const LOOK_EVERY_MS = 1_000
 
-export const createArchive = (options: ArchiveOptions): Archive => ({
-  async runLane({ shard, signal }) {
-    const { nats, logger, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
-    const { generation, checkpoint, tables } = await openLane(options, shard, signal)
-    const state = await tables.loadState(checkpoint)
-    logger.info({ shard, checkpoint }, 'archiving')
-
-    // The reader ends with the lane, however the lane ends.
-    const ended = new AbortController()
-    const either = AbortSignal.any([signal, ended.signal])
-    const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
-    const log = readLog({ nats, shard, ...place })
-    try {
-      for await (const batch of gather(decoded(log), { rowsMax, pauseMs, signal: either })) {
-        const archived = state.advance(batch)
-        const write = async (): Promise<void> => {
-          await refuseOtherLog(nats, shard, generation)
-          await archiveBatch(tables, archived)
+export const createArchive = (options: ArchiveOptions): Archive => {
+  const halts = createHaltReport(options.halts, options.logger)
+  return {
+    async runLane(lane) {
+      const { shard, signal, untilSequence = Number.POSITIVE_INFINITY } = lane
+      while (!signal.aborted) {
+        try {
+          if ((await follow(options, { shard, signal, untilSequence }, halts)) === 'reached') return
+        } catch (error) {
+          if (signal.aborted) return
+          if (!(error instanceof LaneMovedError)) {
+            halts.report(error, lane)
+            throw error
+          }
+          options.logger.warn(
+            { err: error, shard },
+            'what was archived is not where it was left; looking again',
+          )
         }
-        await untilWritten(write, { shard, signal, logger })
-        if (signal.aborted) return
-        const { sequence = 0, storedAtMs = 0 } = batch.at(-1) ?? {}
-        options.onProgress?.({ shard, sequence, storedAtMs, rows: archived.rows.length })
       }
-      if (!signal.aborted) throw new Error(`shard ${shard}: the log's reader ended`)
-    } finally {
-      ended.abort()
-    }
-  },
-})
-
-interface Lane {
-  readonly generation: string
-  readonly checkpoint: number
-  readonly tables: ArchiveTables
-}
-
-/** Where the archive goes on. @throws Error when it holds what the log does not. */
-const openLane = async (
-  { nats, clickhouse, shards, logger }: ArchiveOptions,
-  shard: Shard,
-  signal: AbortSignal,
-): Promise<Lane> => {
-  const { generation } = await logPosition(nats, shard)
-  const tables = openArchiveTables({ clickhouse, shards, shard, generation, signal })
-  const checkpoint = await tables.checkpoint()
-  // Asked after ClickHouse: what another instance archived in between is not beyond the log.
-  const { firstSequence, lastSequence } = await logPosition(nats, shard)
-  if (checkpoint > lastSequence) {
-    throw new Error(`shard ${shard}: ClickHouse is at ${checkpoint}, the log ends at ${lastSequence}`)
+    },
   }
-  if (checkpoint + 1 < firstSequence) {
-    logger.error(
-      { shard, checkpoint, firstSequence },
-      'the log begins behind what is archived: votes are missing',
-    )
-  }
-  return { generation, checkpoint, tables }
 }
 
-/** The stream was made anew under a lane: what it read is not what it says it is. It is begun again. */
-class OtherLogError extends Error {
-  override readonly name = 'OtherLogError'
-}
+/** Archives the log from where ClickHouse is. @throws LaneMovedError when that is not so any more. */
+const follow = async (
+  options: ArchiveOptions,
+  { shard, signal, untilSequence }: Required<ArchiveLane>,
+  halts: HaltReport,
+): Promise<'reached' | 'stopped'> => {
+  const { nats, logger, deadLetters, shards, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
+  const { generation, checkpoint, tables } = await openLane({ ...options, shard, signal })
+  if (checkpoint >= untilSequence) return 'reached'
+  const state = await tables.loadState(checkpoint)
+  logger.info({ shard, checkpoint }, 'archiving')
 
-const refuseOtherLog = async (nats: Nats, shard: Shard, generation: string): Promise<void> => {
-  const now = await logPosition(nats, shard)
-  if (now.generation !== generation) throw new OtherLogError(`shard ${shard}: the log was made anew`)
-}
-
-/**
- * Writes a batch; may be repeated, from any point, with the same result.
- */
-export const archiveBatch = async (
-  tables: Pick<ArchiveTables, 'insertRows' | 'insertWindows'>,
-  { rows, windows, lastSequence }: ArchiveBatch,
-): Promise<void> => {
-  // 1. The rows, each run whole or not at all. If the process dies here, some or all of the rows are there and
-  // the checkpoint is not: the next owner reads the same messages again and inserts the same rows, which
-  // replace these, and the views take each once meanwhile. The windows do not know of them yet.
-  for (const run of partitionRuns(rows)) await tables.insertRows(run)
-  // 2. The touched windows as absolute totals, and the checkpoint, in one block. If the process dies before
-  // it, see 1; if it dies after it, or its answer is lost, the batch is done: the next owner reads the
-  // checkpoint and goes on behind it. A late repetition has a lower sequence than what was written since,
-  // and does not stand.
-  await tables.insertWindows(windows, lastSequence)
-}
-
-type DecodedEntry = ArchiveEntry & { readonly rows: number }
-
-async function* decoded(log: AsyncIterable<readonly LogEntry[]>): AsyncGenerator<DecodedEntry[], void> {
-  for await (const entries of log) {
-    const good: DecodedEntry[] = []
-    for (const { sequence, data, storedAtMs } of entries) {
-      try {
-        const message = logMessage.decode(data)
-        good.push({ sequence, message, storedAtMs, rows: rowCount(message) })
-      } catch (error) {
-        // What stands before it is archived first.
-        yield good
-        throw error
+  let at = checkpoint
+  // Behind the batch that is being written, if any: its answer may be late, or lost.
+  let writingTo = checkpoint
+  const target = { shard, generation, tables, deadLetters }
+  // The reader ends with the lane, however the lane ends.
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
+  const whereabouts = { ...target, nats, expected: () => [at, writingTo] }
+  const stopLooking = lookNowAndThen(
+    () => refuseMoved(whereabouts),
+    (error) => ended.abort(error),
+  )
+  const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
+  const entries = readEntries(readLog({ nats, shard, ...place }), { shard, shards, untilSequence })
+  try {
+    for await (const batch of gather(entries, { rowsMax, pauseMs, signal: either })) {
+      const archived = state.advance(batch)
+      const { lastSequence } = archived
+      writingTo = lastSequence
+      const write = async (): Promise<void> => {
+        await refuseMoved(whereabouts)
+        await archiveBatch(target, archived)
       }
+      await untilWritten(write, { shard, signal, logger })
+      if (signal.aborted) return 'stopped'
+      at = lastSequence
+      halts.clear(shard)
+      const storedAtMs = batch.at(-1)?.storedAtMs ?? 0
+      options.onProgress?.({ shard, sequence: lastSequence, storedAtMs, rows: archived.rows.length })
     }
-    yield good
+    if (signal.aborted) return 'stopped'
+    if (ended.signal.aborted) throw ended.signal.reason
+    if (at >= untilSequence) return 'reached'
+    throw new Error(`shard ${shard}: the log's reader ended`)
+  } finally {
+    stopLooking()
+    ended.abort()
   }
+}
+
+/** Looks whether ClickHouse is where the lane left it, also while there is nothing to write. */
+const lookNowAndThen = (
+  look: () => Promise<void>,
+  onMoved: (error: LaneMovedError) => void,
+): (() => void) => {
+  let looking = false
+  const timer = setInterval(async () => {
+    if (looking) return
+    looking = true
+    try {
+      await look()
+    } catch (error) {
+      // A server that is away says nothing of what it holds.
+      if (error instanceof LaneMovedError) onMoved(error)
+    }
+    looking = false
+  }, LOOK_EVERY_MS)
+  return () => clearInterval(timer)
 }
 
 const RETRY_MIN_MS = 100
@@ -174,7 +178,7 @@ const untilWritten = async (
       return await write()
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof OtherLogError) throw error
+      if (error instanceof LaneMovedError) throw error
       logger.warn({ err: error, shard, waitMs }, 'a batch was not archived; trying again')
       await setTimeout(waitMs, undefined, { signal }).catch(() => {})
     }

@@ -1,10 +1,13 @@
+import type { DeadEntry, ReadMessage } from '@votestream/schema/log-entries'
 import type { ContestantIndex, EventNumber } from '@votestream/schema/numbers'
-import type { Closing, LogMessage, Vote } from '@votestream/schema/votes'
+import type { Closing, Decision, LogMessage, Vote } from '@votestream/schema/votes'
 
-/** A message of the log, decoded. */
+/** A message of the log, as it was read. */
 export interface ArchiveEntry {
   readonly sequence: number
-  readonly message: LogMessage
+  readonly message: ReadMessage
+  /** The message itself: with something dead in it, it is put aside. */
+  readonly data: Uint8Array
   /** When the broker stored it, milliseconds since 1970. */
   readonly storedAtMs: number
 }
@@ -16,6 +19,21 @@ export type LogRow = { readonly sequence: number; readonly position: number } & 
   | { readonly kind: 'takeover'; readonly storedAtMs: number }
 )
 
+/** A row of `decisions_log`. */
+export interface DecisionRow {
+  readonly sequence: number
+  readonly position: number
+  readonly decision: Decision
+}
+
+/** A row of `dead_entries`. */
+export interface DeadRow {
+  readonly sequence: number
+  readonly position: number
+  readonly dead: DeadEntry
+  readonly storedAtMs: number
+}
+
 /** A row of `window_tallies`: all the votes that count in this window, as of the batch's last sequence. */
 export interface WindowTotal {
   readonly event: EventNumber
@@ -24,9 +42,13 @@ export interface WindowTotal {
   readonly votes: number
 }
 
+/** Rows of `votes_log` that a message makes. */
+const entryCount = ({ votes, closings, takeover }: LogMessage): number =>
+  votes.length + closings.length + (takeover ? 1 : 0)
+
 /** At least one, so that an empty message weighs something while it waits. */
-export const rowCount = ({ votes, closings, takeover }: LogMessage): number =>
-  Math.max(1, votes.length + closings.length + (takeover ? 1 : 0))
+export const rowCount = (message: ReadMessage): number =>
+  Math.max(1, entryCount(message) + message.decisions.length + message.dead.length)
 
 /** The rows of a message, always the same ones: votes, then closings, then the takeover. */
 export const rowsOf = ({ sequence, message, storedAtMs }: ArchiveEntry): LogRow[] => {
@@ -36,6 +58,15 @@ export const rowsOf = ({ sequence, message, storedAtMs }: ArchiveEntry): LogRow[
   if (takeover) rows.push({ sequence, position: rows.length, kind: 'takeover', storedAtMs })
   return rows
 }
+
+/** The decisions of a message: they stand behind everything else in it. */
+export const decisionRowsOf = ({ sequence, message }: ArchiveEntry): DecisionRow[] => {
+  const first = entryCount(message)
+  return message.decisions.map((decision, index) => ({ sequence, position: first + index, decision }))
+}
+
+export const deadRowsOf = ({ sequence, message, storedAtMs }: ArchiveEntry): DeadRow[] =>
+  message.dead.map((dead, position) => ({ sequence, position, dead, storedAtMs }))
 
 /** `votes_log.acked_at` of a row, milliseconds since 1970. */
 export const rowTimeMs = (row: LogRow): number => {

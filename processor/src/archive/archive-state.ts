@@ -2,12 +2,25 @@ import { ARCHIVE_WINDOW_MS } from '@votestream/schema/clickhouse-schema'
 import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
 import { createVotedSet } from '@votestream/schema/voted-set'
 import type { Vote } from '@votestream/schema/votes'
-import { type ArchiveEntry, type LogRow, rowsOf, type WindowTotal } from './archive-rows.js'
+import {
+  type ArchiveEntry,
+  type DeadRow,
+  type DecisionRow,
+  deadRowsOf,
+  decisionRowsOf,
+  type LogRow,
+  rowsOf,
+  type WindowTotal,
+} from './archive-rows.js'
 
 /** What a batch of the log makes in ClickHouse. */
 export interface ArchiveBatch {
   readonly rows: readonly LogRow[]
-  /** The windows that the batch touched, whole. */
+  readonly decisions: readonly DecisionRow[]
+  readonly dead: readonly DeadRow[]
+  /** The messages with something dead in them. */
+  readonly deadMessages: readonly ArchiveEntry[]
+  /** The windows that the batch touched, whole. Decisions are not in them: the views add what they change. */
   readonly windows: readonly WindowTotal[]
   readonly lastSequence: number
 }
@@ -87,6 +100,9 @@ export const createArchiveState = (shards: number): ArchiveState => {
       for (const row of rows) apply(row, touched)
       return {
         rows,
+        decisions: entries.flatMap(decisionRowsOf),
+        dead: entries.flatMap(deadRowsOf),
+        deadMessages: entries.filter(({ message }) => message.dead.length > 0),
         // Copies: the totals go on while the batch may still be on its way.
         windows: [...touched].map((total) => ({ ...total })),
         lastSequence: entries.at(-1)?.sequence ?? 0,

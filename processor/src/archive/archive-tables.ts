@@ -1,9 +1,19 @@
 import { Readable } from 'node:stream'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
-import type { LogRow, WindowTotal } from './archive-rows.js'
+import type { DeadRow, DecisionRow, LogRow, WindowTotal } from './archive-rows.js'
 import { type ArchiveState, createArchiveState } from './archive-state.js'
-import { encodeLogRows, encodeWindowRows, LOG_COLUMNS, type RowSource, WINDOW_COLUMNS } from './row-binary.js'
+import {
+  DEAD_COLUMNS,
+  DECISION_COLUMNS,
+  encodeDeadRows,
+  encodeDecisionRows,
+  encodeLogRows,
+  encodeWindowRows,
+  LOG_COLUMNS,
+  type RowSource,
+  WINDOW_COLUMNS,
+} from './row-binary.js'
 
 /** The archive's tables in ClickHouse, for one shard. */
 export interface ArchiveTables {
@@ -13,6 +23,10 @@ export interface ArchiveTables {
   loadState(checkpoint: number): Promise<ArchiveState>
   /** One block. The rows are of one partition. */
   insertRows(rows: readonly LogRow[]): Promise<void>
+  /** One block. */
+  insertDecisions(rows: readonly DecisionRow[]): Promise<void>
+  /** One block. */
+  insertDead(rows: readonly DeadRow[]): Promise<void>
   /** One block: the windows, and that everything up to `sequence` is archived. */
   insertWindows(windows: readonly WindowTotal[], sequence: number): Promise<void>
 }
@@ -20,6 +34,8 @@ export interface ArchiveTables {
 interface ArchiveTablesOptions extends RowSource {
   readonly clickhouse: ClickHouseClient
   readonly shards: number
+  /** Where the tables are; the client's own database when there is none. */
+  readonly database?: string
   /** Cuts off what is under way. An insert may then have happened or not: both are as good as before it. */
   readonly signal: AbortSignal
 }
@@ -32,9 +48,12 @@ export const openArchiveTables = ({
   shard,
   generation,
   shards,
+  database,
   signal,
 }: ArchiveTablesOptions): ArchiveTables => {
   const source = { shard, generation }
+  const votesLog = qualified('votes_log', database)
+  const windowTallies = qualified('window_tallies', database)
 
   const insert = async (table: string, columns: string, rows: Buffer): Promise<void> => {
     const { stream } = await clickhouse.exec({
@@ -59,7 +78,7 @@ export const openArchiveTables = ({
   }
 
   const checkpointNow = async (): Promise<number> => {
-    const [row] = await select<{ sequence: number }>(CHECKPOINT_QUERY, {})
+    const [row] = await select<{ sequence: number }>(checkpointQuery(windowTallies), {})
     return row?.sequence ?? 0
   }
 
@@ -67,12 +86,12 @@ export const openArchiveTables = ({
     checkpoint: checkpointNow,
     async loadState(checkpoint) {
       const state = createArchiveState(shards)
-      for (const { event } of await select<{ event: EventNumber }>(CLOSINGS_QUERY, { checkpoint })) {
-        state.restoreClosing(event)
-      }
-      for (const total of await select<WindowTotal>(WINDOWS_QUERY, {})) state.restoreWindow(total)
+      const closings = await select<{ event: EventNumber }>(closingsQuery(votesLog), { checkpoint })
+      for (const { event } of closings) state.restoreClosing(event)
+      const totals = await select<WindowTotal>(windowsQuery(windowTallies), {})
+      for (const total of totals) state.restoreWindow(total)
       const { stream } = await clickhouse.exec({
-        query: VOTERS_QUERY,
+        query: votersQuery(votesLog),
         query_params: { ...source, checkpoint },
         abort_signal: signal,
       })
@@ -82,37 +101,44 @@ export const openArchiveTables = ({
       if ((await checkpointNow()) !== checkpoint) throw new Error(`shard ${shard}: the archive moved on`)
       return state
     },
-    insertRows: (rows) => insert('votes_log', LOG_COLUMNS, encodeLogRows(source, rows)),
+    insertRows: (rows) => insert(votesLog, LOG_COLUMNS, encodeLogRows(source, rows)),
+    insertDecisions: (rows) =>
+      insert(qualified('decisions_log', database), DECISION_COLUMNS, encodeDecisionRows(source, rows)),
+    insertDead: (rows) =>
+      insert(qualified('dead_entries', database), DEAD_COLUMNS, encodeDeadRows(source, rows)),
     insertWindows: (windows, sequence) =>
-      insert('window_tallies', WINDOW_COLUMNS, encodeWindowRows(source, windows, sequence)),
+      insert(windowTallies, WINDOW_COLUMNS, encodeWindowRows(source, windows, sequence)),
   }
 }
 
-const CHECKPOINT_QUERY = `
-SELECT max(sequence) AS sequence FROM window_tallies
+const qualified = (table: string, database: string | undefined): string =>
+  database === undefined ? table : `\`${database.replace(/[\\`]/g, '\\$&')}\`.${table}`
+
+const checkpointQuery = (windowTallies: string): string => `
+SELECT max(sequence) AS sequence FROM ${windowTallies}
 WHERE event = 0 AND shard = {shard:UInt8} AND generation = {generation:String}`
 
 /** What is archived for good. Of another stream of this shard, all of it. */
 const ARCHIVED = `shard = {shard:UInt8} AND NOT (generation = {generation:String} AND sequence > {checkpoint:UInt64})`
 
-const CLOSINGS_QUERY = `
-SELECT DISTINCT event FROM votes_log WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED}`
+const closingsQuery = (votesLog: string): string => `
+SELECT DISTINCT event FROM ${votesLog} WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED}`
 
 /** The totals of the latest window, without its older states. */
-const WINDOWS_QUERY = `
-SELECT event, contestant, toUnixTimestamp(minute) * 1000 AS minuteMs, argMax(window_tallies.votes, sequence) AS votes
-FROM window_tallies
+const windowsQuery = (windowTallies: string): string => `
+SELECT event, contestant, toUnixTimestamp(minute) * 1000 AS minuteMs, argMax(tallies.votes, sequence) AS votes
+FROM ${windowTallies} AS tallies
 WHERE shard = {shard:UInt8} AND generation = {generation:String} AND event > 0 AND minute = (
-  SELECT max(minute) FROM window_tallies
+  SELECT max(minute) FROM ${windowTallies}
   WHERE shard = {shard:UInt8} AND generation = {generation:String} AND event > 0
 )
 GROUP BY event, contestant, minute`
 
 /** Who has an entry in an open event. A voter may come more than once. */
-const VOTERS_QUERY = `
-SELECT event, voter FROM votes_log
+const votersQuery = (votesLog: string): string => `
+SELECT event, voter FROM ${votesLog}
 WHERE voter > 0 AND kind = 'vote' AND ${ARCHIVED}
-  AND event NOT IN (SELECT event FROM votes_log WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED})
+  AND event NOT IN (SELECT event FROM ${votesLog} WHERE voter = 0 AND kind = 'closing' AND ${ARCHIVED})
 FORMAT RowBinary`
 
 /** UInt32 and UInt64. */

@@ -1,6 +1,6 @@
 import { LOG_KIND } from '@votestream/schema/clickhouse-schema'
 import type { Shard } from '@votestream/schema/numbers'
-import { type LogRow, rowTimeMs, type WindowTotal } from './archive-rows.js'
+import { type DeadRow, type DecisionRow, type LogRow, rowTimeMs, type WindowTotal } from './archive-rows.js'
 
 /** Where the rows come from. */
 export interface RowSource {
@@ -32,8 +32,9 @@ const createWriter = (bytes: number) => {
       room(4)
       at = buffer.writeUInt32LE(value, at)
     },
-    /** Below 2^53. */
-    uint64(value: number) {
+    /** What is not below 2^53 is written as the largest that is: the log may hold any number that nobody counts by. */
+    uint64(number: number) {
+      const value = Math.min(number, Number.MAX_SAFE_INTEGER)
       room(8)
       at = buffer.writeUInt32LE(value % 2 ** 32, at)
       at = buffer.writeUInt32LE(Math.floor(value / 2 ** 32), at)
@@ -56,6 +57,7 @@ export const LOG_COLUMNS =
   'client_timestamp, device_id, app_version, channel, flags, trace_id'
 
 const LOG_ROW_BYTES = 192
+const CHANNEL_MAX = 255
 
 const NO_VOTE = {
   voter: 0,
@@ -86,7 +88,7 @@ export const encodeLogRows = ({ shard, generation }: RowSource, rows: readonly L
     writer.uint64(vote.clientTimestampMs)
     writer.text(vote.deviceId)
     writer.text(vote.appVersion)
-    writer.uint8(vote.channel)
+    writer.uint8(Math.min(vote.channel, CHANNEL_MAX))
     writer.uint32(vote.flags)
     writer.text(vote.traceId)
   }
@@ -102,6 +104,53 @@ const eventOf = (row: LogRow): number => {
     case 'takeover':
       return 0
   }
+}
+
+/** The columns that `encodeDecisionRows` writes, in its order. */
+export const DECISION_COLUMNS =
+  'event, shard, voter, generation, sequence, position, contestant, voted_at, verdict, decided_at, decided_by'
+
+const DECISION_ROW_BYTES = 96
+
+export const encodeDecisionRows = (
+  { shard, generation }: RowSource,
+  rows: readonly DecisionRow[],
+): Buffer => {
+  const writer = createWriter(rows.length * DECISION_ROW_BYTES)
+  for (const { sequence, position, decision } of rows) {
+    writer.uint32(decision.event)
+    writer.uint8(shard)
+    writer.uint64(decision.voter)
+    writer.text(generation)
+    writer.uint64(sequence)
+    writer.uint32(position)
+    writer.uint16(decision.contestant)
+    writer.uint64(decision.votedAtMs)
+    // VERDICT's numbers are those of the column.
+    writer.uint8(decision.verdict)
+    writer.uint64(decision.decidedAtMs)
+    writer.uint64(decision.decidedBy)
+  }
+  return writer.done()
+}
+
+/** The columns that `encodeDeadRows` writes, in its order. */
+export const DEAD_COLUMNS = 'event, shard, generation, sequence, position, reason, stored_at'
+
+const DEAD_ROW_BYTES = 128
+
+export const encodeDeadRows = ({ shard, generation }: RowSource, rows: readonly DeadRow[]): Buffer => {
+  const writer = createWriter(rows.length * DEAD_ROW_BYTES)
+  for (const { sequence, position, dead, storedAtMs } of rows) {
+    writer.uint32(dead.event)
+    writer.uint8(shard)
+    writer.text(generation)
+    writer.uint64(sequence)
+    writer.uint32(position)
+    writer.text(dead.reason)
+    writer.uint64(storedAtMs)
+  }
+  return writer.done()
 }
 
 /** The columns that `encodeWindowRows` writes, in its order. */

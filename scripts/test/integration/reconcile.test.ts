@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type ClickHouseClient, connectClickhouse } from '@votestream/infra/clickhouse'
+import { openDeadLetters } from '@votestream/infra/dead-letters'
+import { createHalts } from '@votestream/infra/halts'
+import { createMetrics } from '@votestream/infra/health-server'
 import { logPosition } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
@@ -103,7 +106,9 @@ describe('npm run reconcile', function () {
       contestants: [],
     }
     await (await openEventsBucket(nats, 1)).put(eventKey(EVENT), encodeEvent(record))
-    const archive = createArchive({ nats, clickhouse, shards: SHARDS, logger })
+    const deadLetters = await openDeadLetters(nats, 1)
+    const halts = createHalts(createMetrics())
+    const archive = createArchive({ nats, clickhouse, shards: SHARDS, logger, deadLetters, halts })
     for (const shard of allShards(SHARDS)) {
       for (const message of LOGS[shard]?.messages ?? []) {
         await nats.js.publish(voteSubject(shard), logMessage.encode(message))

@@ -1,0 +1,82 @@
+import type { ClickHouseClient } from '@votestream/infra/clickhouse'
+import { logPosition } from '@votestream/infra/log-reader'
+import type { Nats } from '@votestream/infra/nats'
+import type { Shard } from '@votestream/schema/numbers'
+import { type ArchiveTables, openArchiveTables } from './archive-tables.js'
+
+export interface OpenLane {
+  /** Of the log that it is of. */
+  readonly generation: string
+  /** The log is archived up to here. */
+  readonly checkpoint: number
+  readonly tables: ArchiveTables
+}
+
+interface OpeningOptions {
+  readonly nats: Nats
+  readonly clickhouse: ClickHouseClient
+  readonly shards: number
+  readonly shard: Shard
+  readonly database?: string
+  readonly signal: AbortSignal
+}
+
+/** What ClickHouse lacks is not in the log any more: going on would leave a hole that nothing shows. */
+export class LogTooShortError extends Error {
+  override readonly name = 'LogTooShortError'
+}
+
+/**
+ * Where the archive of a shard goes on.
+ * @throws LogTooShortError, or Error when ClickHouse holds what the log does not.
+ */
+export const openLane = async (options: OpeningOptions): Promise<OpenLane> => {
+  const { nats, shard } = options
+  const { generation } = await logPosition(nats, shard)
+  const tables = openArchiveTables({ ...options, generation })
+  const checkpoint = await tables.checkpoint()
+  // Asked after ClickHouse: what another instance archived in between is not beyond the log.
+  const { firstSequence, lastSequence } = await logPosition(nats, shard)
+  if (checkpoint > lastSequence) {
+    throw new Error(`shard ${shard}: ClickHouse is at ${checkpoint}, the log ends at ${lastSequence}`)
+  }
+  if (checkpoint + 1 < firstSequence) {
+    throw new LogTooShortError(
+      `shard ${shard}: ClickHouse is at ${checkpoint}, the log begins at ${firstSequence}: what is between ` +
+        'them has to be brought back from a backup of ClickHouse',
+    )
+  }
+  return { generation, checkpoint, tables }
+}
+
+/** What was known of ClickHouse or of the log is not so any more. The lane is begun again. */
+export class LaneMovedError extends Error {
+  override readonly name = 'LaneMovedError'
+}
+
+interface Whereabouts extends Pick<OpenLane, 'generation' | 'tables'> {
+  readonly nats: Nats
+  readonly shard: Shard
+  /** Where ClickHouse may be: where the lane left it, or where a write whose answer was lost would have left it. */
+  readonly expected: () => readonly number[]
+}
+
+/**
+ * @throws LaneMovedError when the log was made anew, or when ClickHouse is elsewhere: it lost what it held, or
+ * another writer went on.
+ */
+export const refuseMoved = async ({
+  nats,
+  shard,
+  generation,
+  tables,
+  expected,
+}: Whereabouts): Promise<void> => {
+  const before = expected()
+  const [log, checkpoint] = await Promise.all([logPosition(nats, shard), tables.checkpoint()])
+  if (log.generation !== generation) throw new LaneMovedError(`shard ${shard}: the log was made anew`)
+  // A write may have ended, and another begun, while the answer was on its way.
+  if (![...before, ...expected()].includes(checkpoint)) {
+    throw new LaneMovedError(`shard ${shard}: ClickHouse is at ${checkpoint}, and was left at ${before[0]}`)
+  }
+}
