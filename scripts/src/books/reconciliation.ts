@@ -1,62 +1,83 @@
-import { setTimeout } from 'node:timers/promises'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
-import { type LogPosition, logPosition } from '@votestream/infra/log-reader'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
-import { allShards, type Shard } from '@votestream/schema/numbers'
+import { allShards, type EventNumber, type Shard } from '@votestream/schema/numbers'
 import { SHARDS_METADATA, voteStream } from '@votestream/schema/subjects'
-import { compareBooks, type EventComparison, type ShardBooks } from './comparison.js'
-import {
-  type RedisBooks,
-  readArchivedSequence,
-  readClickhouseBooks,
-  readLogBooks,
-  readRedisBooks,
-  readWindowTotals,
-} from './readers.js'
+import { compareBooks, type EventComparison } from './comparison.js'
+import { type LettersComparison, lettersAgree } from './letters.js'
+import type { Progress } from './progress.js'
+import { GROUP_LIMITS, type GroupLimits } from './redis-plan.js'
+import { readShard, type ShardSources } from './shard-reading.js'
+import { NotComparableError } from './waiting.js'
 
-/** The books cannot be laid side by side: a sink has not got as far as the log, or is of another log. */
-export class NotComparableError extends Error {
-  override readonly name = 'NotComparableError'
-}
-
-interface ReconcileOptions {
+export interface ReconcileOptions {
   readonly nats: Nats
   readonly redis: Redis
   readonly clickhouse: ClickHouseClient
-  /** For a sink to reach the end that the log had at the start. */
+  /** For Redis and ClickHouse to reach the end that the log had at the start, and to be read in one piece. */
   readonly waitMs: number
+  /** Only these; all without it. */
+  readonly events?: ReadonlySet<EventNumber>
+  readonly onProgress?: (progress: Progress) => void
+  /** How much of Redis is read at one moment. */
+  readonly limits?: GroupLimits
+}
+
+export interface ShardSummary {
+  readonly shard: Shard
+  readonly generation: string
+  /** Where the log begins: above 1, it was purged. */
+  readonly firstSequence: number
+  /** Redis was read at these messages, and the others cut there. */
+  readonly redis: { readonly fromSequence: number; readonly toSequence: number }
+  /** The minutes of ClickHouse were compared at this message. */
+  readonly minutesSequence: number
+  readonly letters: LettersComparison | undefined
+  readonly earlierStreams: readonly {
+    readonly generation: string
+    readonly entries: number
+    readonly events: readonly EventNumber[]
+  }[]
 }
 
 export interface Reconciliation {
   readonly events: readonly EventComparison[]
-  readonly shards: readonly {
-    readonly shard: Shard
-    readonly position: number
-    readonly firstSequence: number
-  }[]
+  readonly shards: readonly ShardSummary[]
 }
 
-const LOOK_EVERY_MS = 100
+export const agrees = ({ events, shards }: Reconciliation): boolean =>
+  events.every(({ differences }) => differences.length === 0) &&
+  shards.every(({ letters }) => letters === undefined || lettersAgree(letters))
 
-/** @throws NotComparableError */
+/**
+ * Lays Redis, ClickHouse and a fresh replay of the log side by side, shard after shard, also while votes arrive:
+ * Redis is read in groups of events, each at one message of the log; the replay and the rows of ClickHouse are
+ * cut at just that message; the minutes of ClickHouse are compared at the message that they are at.
+ *
+ * At a time it holds one shard's voters (the replay's), and for each of its events the tallies of the three and
+ * the windows; nothing grows with the votes of another shard.
+ * @throws NotComparableError when a sink does not get to where the log ended at the start.
+ */
 export const reconcile = async (options: ReconcileOptions): Promise<Reconciliation> => {
-  const { nats, waitMs } = options
-  const shards = allShards(await recordedShards(nats))
-  const ends = await Promise.all(shards.map((shard) => logPosition(nats, shard)))
-  const giveUpAtMs = performance.now() + waitMs
-  const read: { books: ShardBooks; firstSequence: number }[] = []
-  for (const [index, shard] of shards.entries()) {
-    const end = ends[index]
-    if (end) read.push(await readShard(options, shard, end, giveUpAtMs))
+  const { waitMs, events, onProgress = () => {}, limits = GROUP_LIMITS } = options
+  const shards = await recordedShards(options.nats)
+  const sources: ShardSources = {
+    ...options,
+    shards,
+    giveUpAtMs: performance.now() + waitMs,
+    wants: (event) => events?.has(event) ?? true,
+    readsAll: events === undefined,
+    limits,
+    onProgress,
   }
+  const read: Awaited<ReturnType<typeof readShard>>[] = []
+  for (const shard of allShards(shards)) read.push(await readShard(sources, shard))
   return {
-    events: compareBooks(read.map(({ books }) => books)),
-    shards: read.map(({ books, firstSequence }) => ({
-      shard: books.shard,
-      position: books.position,
-      firstSequence,
-    })),
+    events: compareBooks(
+      read.map(({ reading }) => reading),
+      events,
+    ),
+    shards: read.map(({ summary }) => summary),
   }
 }
 
@@ -66,59 +87,4 @@ const recordedShards = async (nats: Nats): Promise<number> => {
   const shards = Number(config.metadata?.[SHARDS_METADATA])
   if (!Number.isInteger(shards)) throw new NotComparableError('the log does not say how many shards it has')
   return shards
-}
-
-const readShard = async (
-  { nats, redis, clickhouse }: ReconcileOptions,
-  shard: Shard,
-  end: LogPosition,
-  giveUpAtMs: number,
-): Promise<{ books: ShardBooks; firstSequence: number }> => {
-  // The position is Redis's own: of the three it is the only one that cannot be read as of an earlier time.
-  let stored: RedisBooks
-  for (;;) {
-    stored = await readRedisBooks(redis, shard)
-    if (stored.generation === end.generation && stored.sequence >= end.lastSequence) break
-    if (performance.now() > giveUpAtMs)
-      throw notThere('Redis', shard, stored.sequence, stored.generation, end)
-    await setTimeout(LOOK_EVERY_MS)
-  }
-  const position = stored.sequence
-  for (;;) {
-    const archived = await readArchivedSequence(clickhouse, shard, end.generation)
-    if (archived >= position) break
-    if (performance.now() > giveUpAtMs) throw notThere('ClickHouse', shard, archived, end.generation, end)
-    await setTimeout(LOOK_EVERY_MS)
-  }
-  const windows = await readWindowTotals(clickhouse, shard, end.generation, position)
-  const archive = await readClickhouseBooks(clickhouse, shard, end, position)
-  const now = await logPosition(nats, shard)
-  if (now.generation !== end.generation || now.lastSequence < position) {
-    throw notThere('Redis', shard, position, stored.generation, now)
-  }
-  const log = await readLogBooks(nats, shard, end, position)
-  return {
-    firstSequence: end.firstSequence,
-    books: {
-      shard,
-      position,
-      log: end.firstSequence > 1 ? undefined : log.books,
-      redis: stored.books,
-      clickhouse: archive.books,
-      windows,
-      entriesInLog: log.entries,
-      entriesArchived: archive.entries,
-    },
-  }
-}
-
-const notThere = (
-  sink: string,
-  shard: Shard,
-  sequence: number,
-  generation: string | undefined,
-  end: LogPosition,
-): NotComparableError => {
-  const where = generation === end.generation ? `is at message ${sequence}` : 'is not of this log'
-  return new NotComparableError(`shard ${shard}: ${sink} ${where}, the log ends at ${end.lastSequence}`)
 }
