@@ -9,7 +9,7 @@ import type { Shard } from '@votestream/schema/numbers'
 import { archiveBatch } from './archive-batch.js'
 import { gather } from './gathering.js'
 import { createHaltReport, type HaltReport } from './halt-report.js'
-import { LaneMovedError, openLane, refuseMoved } from './lane-opening.js'
+import { LaneMovedError, LogTooShortError, openLane, RowsLostError, refuseMoved } from './lane-opening.js'
 import { readEntries } from './log-entries.js'
 
 export interface ArchiveProgress {
@@ -77,10 +77,13 @@ export const createArchive = (options: ArchiveOptions): Archive => {
             halts.report(error, lane)
             throw error
           }
-          options.logger.warn(
-            { err: error, shard },
-            'what was archived is not where it was left; looking again',
-          )
+          const { logger } = options
+          logger.warn({ err: error, shard }, 'what was archived is not where it was left; looking again')
+          // Nothing of this lane is being written any more. If the process dies before this is done, its successor
+          // goes on behind the hole, and reconciliation finds it; after it, the successor begins where this lane does.
+          if (error instanceof RowsLostError) {
+            await untilWritten(() => error.tables.forget(), { shard, signal, logger })
+          }
         }
       }
     },
@@ -97,6 +100,7 @@ const follow = async (
   const { generation, checkpoint, tables } = await openLane({ ...options, shard, signal })
   if (checkpoint >= untilSequence) return 'reached'
   const state = await tables.loadState(checkpoint)
+  const witnesses = await tables.loadWitnesses(checkpoint)
   logger.info({ shard, checkpoint }, 'archiving')
 
   let at = checkpoint
@@ -106,7 +110,7 @@ const follow = async (
   // The reader ends with the lane, however the lane ends.
   const ended = new AbortController()
   const either = AbortSignal.any([signal, ended.signal])
-  const whereabouts = { ...target, nats, expected: () => [at, writingTo] }
+  const whereabouts = { ...target, nats, witnesses, expected: () => [at, writingTo] }
   const stopLooking = lookNowAndThen(
     () => refuseMoved(whereabouts),
     (error) => ended.abort(error),
@@ -125,6 +129,7 @@ const follow = async (
       await untilWritten(write, { shard, signal, logger })
       if (signal.aborted) return 'stopped'
       at = lastSequence
+      witnesses.add(archived)
       halts.clear(shard)
       const storedAtMs = batch.at(-1)?.storedAtMs ?? 0
       options.onProgress?.({ shard, sequence: lastSequence, storedAtMs, rows: archived.rows.length })
@@ -140,10 +145,7 @@ const follow = async (
 }
 
 /** Looks whether ClickHouse is where the lane left it, also while there is nothing to write. */
-const lookNowAndThen = (
-  look: () => Promise<void>,
-  onMoved: (error: LaneMovedError) => void,
-): (() => void) => {
+const lookNowAndThen = (look: () => Promise<void>, onMoved: (error: Error) => void): (() => void) => {
   let looking = false
   const timer = setInterval(async () => {
     if (looking) return
@@ -152,7 +154,7 @@ const lookNowAndThen = (
       await look()
     } catch (error) {
       // A server that is away says nothing of what it holds.
-      if (error instanceof LaneMovedError) onMoved(error)
+      if (error instanceof LaneMovedError || error instanceof LogTooShortError) onMoved(error)
     }
     looking = false
   }, LOOK_EVERY_MS)
@@ -178,7 +180,7 @@ const untilWritten = async (
       return await write()
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof LaneMovedError) throw error
+      if (error instanceof LaneMovedError || error instanceof LogTooShortError) throw error
       logger.warn({ err: error, shard, waitMs }, 'a batch was not archived; trying again')
       await setTimeout(waitMs, undefined, { signal }).catch(() => {})
     }

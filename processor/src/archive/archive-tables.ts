@@ -14,6 +14,15 @@ import {
   type RowSource,
   WINDOW_COLUMNS,
 } from './row-binary.js'
+import {
+  createWitnesses,
+  type RowKey,
+  WITNESS_KEYS,
+  WITNESS_PARTITIONS,
+  WITNESS_TABLES,
+  type Witnesses,
+  type WitnessTable,
+} from './witnesses.js'
 
 /** The archive's tables in ClickHouse, for one shard. */
 export interface ArchiveTables {
@@ -21,6 +30,12 @@ export interface ArchiveTables {
   checkpoint(): Promise<number>
   /** What the archive knows of the shard as of its checkpoint. @throws Error when somebody moved it meanwhile. */
   loadState(checkpoint: number): Promise<ArchiveState>
+  /** How far the archive is, and which tables lack rows that it is known to have written. */
+  look(witnesses: Witnesses): Promise<{ readonly checkpoint: number; readonly lost: readonly WitnessTable[] }>
+  /** Rows that are there as of a checkpoint. */
+  loadWitnesses(checkpoint: number): Promise<Witnesses>
+  /** The archive of this log is begun anew: the rows that are there will be written again. */
+  forget(): Promise<void>
   /** One block. The rows are of one partition. */
   insertRows(rows: readonly LogRow[]): Promise<void>
   /** One block. */
@@ -101,6 +116,29 @@ export const openArchiveTables = ({
       if ((await checkpointNow()) !== checkpoint) throw new Error(`shard ${shard}: the archive moved on`)
       return state
     },
+    async look(witnesses) {
+      const [row] = await select<Record<WitnessTable | 'checkpoint', number>>(
+        lookQuery(witnesses, database),
+        {},
+      )
+      const lost = WITNESS_TABLES.filter((table) => (row?.[table] ?? 0) < witnesses.count(table))
+      return { checkpoint: row?.checkpoint ?? 0, lost }
+    },
+    async loadWitnesses(checkpoint) {
+      const witnesses = createWitnesses()
+      for (const table of WITNESS_TABLES) {
+        const found = await select<WitnessRow>(witnessesQuery(table, database), { checkpoint })
+        for (const { place, first, latest } of found) witnesses.restore(table, place, first, latest)
+      }
+      return witnesses
+    },
+    async forget() {
+      await clickhouse.command({
+        query: `ALTER TABLE ${windowTallies} DELETE WHERE ${OF_LOG} SETTINGS mutations_sync = 2`,
+        query_params: source,
+        abort_signal: signal,
+      })
+    },
     insertRows: (rows) => insert(votesLog, LOG_COLUMNS, encodeLogRows(source, rows)),
     insertDecisions: (rows) =>
       insert(qualified('decisions_log', database), DECISION_COLUMNS, encodeDecisionRows(source, rows)),
@@ -113,6 +151,40 @@ export const openArchiveTables = ({
 
 const qualified = (table: string, database: string | undefined): string =>
   database === undefined ? table : `\`${database.replace(/[\\`]/g, '\\$&')}\`.${table}`
+
+const OF_LOG = 'shard = {shard:UInt8} AND generation = {generation:String}'
+
+/** Each row is found by its key. */
+const lookQuery = (witnesses: Witnesses, database: string | undefined): string => {
+  const counts = WITNESS_TABLES.map((table) => {
+    const rows = witnesses.of(table).map((row) => `(${row.join()})`)
+    return `(SELECT uniqExact(${WITNESS_KEYS[table]}) FROM ${qualified(table, database)}
+      WHERE ${OF_LOG} AND ${WITNESS_KEYS[table]} IN (${rows.join()})) AS ${table}`
+  })
+  return `SELECT (${checkpointQuery(qualified('window_tallies', database))}) AS checkpoint, ${counts.join()}`
+}
+
+interface WitnessRow {
+  readonly place: number
+  readonly first: RowKey
+  readonly latest: RowKey
+}
+
+const witnessesQuery = (table: WitnessTable, database: string | undefined): string => `
+SELECT ${WITNESS_PARTITIONS[table]} AS place, min(${WITNESS_KEYS[table]}) AS first,
+  argMax(${WITNESS_KEYS[table]}, sequence) AS latest
+FROM ${qualified(table, database)}
+WHERE ${OF_LOG} AND sequence <= {checkpoint:UInt64} AND ${WITNESSED[table]}
+GROUP BY place
+ORDER BY max(sequence)`
+
+/** Rows that a RowKey may name. */
+const WITNESSED: Record<WitnessTable, string> = {
+  votes_log: "kind = 'vote'",
+  decisions_log: 'true',
+  dead_entries: 'true',
+  window_tallies: 'event > 0',
+}
 
 const checkpointQuery = (windowTallies: string): string => `
 SELECT max(sequence) AS sequence FROM ${windowTallies}

@@ -3,6 +3,7 @@ import { logPosition } from '@votestream/infra/log-reader'
 import type { Nats } from '@votestream/infra/nats'
 import type { Shard } from '@votestream/schema/numbers'
 import { type ArchiveTables, openArchiveTables } from './archive-tables.js'
+import type { Witnesses } from './witnesses.js'
 
 export interface OpenLane {
   /** Of the log that it is of. */
@@ -51,7 +52,19 @@ export const openLane = async (options: OpeningOptions): Promise<OpenLane> => {
 
 /** What was known of ClickHouse or of the log is not so any more. The lane is begun again. */
 export class LaneMovedError extends Error {
-  override readonly name = 'LaneMovedError'
+  override readonly name: string = 'LaneMovedError'
+}
+
+/** Rows are gone, and the checkpoint says that they are there: it has to be forgotten first. */
+export class RowsLostError extends LaneMovedError {
+  override readonly name = 'RowsLostError'
+
+  constructor(
+    message: string,
+    readonly tables: ArchiveTables,
+  ) {
+    super(message)
+  }
 }
 
 interface Whereabouts extends Pick<OpenLane, 'generation' | 'tables'> {
@@ -59,24 +72,25 @@ interface Whereabouts extends Pick<OpenLane, 'generation' | 'tables'> {
   readonly shard: Shard
   /** Where ClickHouse may be: where the lane left it, or where a write whose answer was lost would have left it. */
   readonly expected: () => readonly number[]
+  /** Rows that are there. */
+  readonly witnesses: Witnesses
 }
 
 /**
  * @throws LaneMovedError when the log was made anew, or when ClickHouse is elsewhere: it lost what it held, or
- * another writer went on.
+ * another writer went on; RowsLostError, or LogTooShortError when it lost rows that the log does not hold any more.
  */
-export const refuseMoved = async ({
-  nats,
-  shard,
-  generation,
-  tables,
-  expected,
-}: Whereabouts): Promise<void> => {
+export const refuseMoved = async (whereabouts: Whereabouts): Promise<void> => {
+  const { nats, shard, generation, tables, expected, witnesses } = whereabouts
   const before = expected()
-  const [log, checkpoint] = await Promise.all([logPosition(nats, shard), tables.checkpoint()])
+  const [log, { checkpoint, lost }] = await Promise.all([logPosition(nats, shard), tables.look(witnesses)])
   if (log.generation !== generation) throw new LaneMovedError(`shard ${shard}: the log was made anew`)
   // A write may have ended, and another begun, while the answer was on its way.
   if (![...before, ...expected()].includes(checkpoint)) {
     throw new LaneMovedError(`shard ${shard}: ClickHouse is at ${checkpoint}, and was left at ${before[0]}`)
   }
+  if (lost.length === 0) return
+  const what = `shard ${shard}: ${lost.join(' and ')} lost rows that were written`
+  if (log.firstSequence > 1) throw new LogTooShortError(`${what}, and the log begins at ${log.firstSequence}`)
+  throw new RowsLostError(what, tables)
 }
