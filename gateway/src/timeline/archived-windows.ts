@@ -62,7 +62,8 @@ export const createArchivedWindows = (clickhouse: Pick<ClickHouseClient, 'query'
 
 /**
  * Whether everything of the event from before the cut is archived in a shard. Time does not go back in its log:
- * where something from after the cut is archived, all before it is, too.
+ * where something from after the cut is archived, all before it is, too. An operator's decision may be about any
+ * time: one that the archive does not have yet is shown when it has it, as on every page that was read before.
  */
 const holdsBefore = (cutMs: number, position: TallyPosition, archived: readonly Archived[]): boolean => {
   if (position.sequence === 0) return true

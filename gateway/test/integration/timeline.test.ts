@@ -211,6 +211,54 @@ describe('A timeline', function () {
     assert.deepEqual(latest, expected(votes, MINUTE, range.toMs - 2 * MINUTE, range.toMs))
   })
 
+  it('follows decisions about votes of any age', async () => {
+    const event = newEvent()
+    const votes = [
+      { shard: 0, contestant: 1, atMs: NOW - 3 * HOUR },
+      { shard: 0, contestant: 1, atMs: NOW - 3 * HOUR },
+      { shard: 1, contestant: 2, atMs: NOW - 2 * HOUR },
+    ]
+    const flagged = { shard: 1, contestant: 0, atMs: NOW - 2 * HOUR }
+    await tally(event, votes, NOW)
+    await archive(event, votes, NOW + 1, SEQUENCE)
+    const place = { event, generation: GENERATION, kind: 'vote', position: 0 }
+    const entries = [...votes, flagged].map(({ shard, contestant, atMs }, index) => ({
+      ...place,
+      shard,
+      contestant,
+      voter: 2 * index + shard,
+      sequence: index + 1,
+      acked_at: new Date(atMs).toISOString().slice(0, -1),
+      flags: index === votes.length ? 1 : 0,
+    }))
+    await clickhouse.insert({ table: 'votes_log', values: entries, format: 'JSONEachRow' })
+    const decide = async (index: number, verdict: 'reject' | 'admit', sequence: number) => {
+      const { shard, contestant, voter, acked_at: voted_at } = entries[index] ?? {}
+      const decision = {
+        event,
+        shard,
+        voter,
+        contestant,
+        voted_at,
+        verdict,
+        generation: GENERATION,
+        sequence,
+      }
+      await clickhouse.insert({ table: 'decisions_log', values: [decision], format: 'JSONEachRow' })
+    }
+    const shown = async () =>
+      (await read(event, NOW, { window: 'HOUR', last: 5 })).map((window) => window.votes)
+    assert.deepEqual(await shown(), [2, 1])
+    await decide(0, 'reject', 10)
+    await decide(2, 'reject', 10)
+    assert.deepEqual(await shown(), [1])
+    await decide(3, 'admit', 11)
+    await decide(2, 'admit', 11)
+    assert.deepEqual(await shown(), [1, 1, 1])
+    await decide(0, 'admit', 12)
+    assert.deepEqual(await shown(), [2, 1, 1])
+  })
+
   it('says nothing rather than too little while the archive is too far behind', async () => {
     const event = newEvent()
     const votes = votesUntil(NOW)

@@ -110,9 +110,9 @@ const follow = async (
   // The reader ends with the lane, however the lane ends.
   const ended = new AbortController()
   const either = AbortSignal.any([signal, ended.signal])
-  const whereabouts = { ...target, nats, witnesses, expected: () => [at, writingTo] }
+  const whereabouts = { ...target, nats, expected: () => [at, writingTo] }
   const stopLooking = lookNowAndThen(
-    () => refuseMoved(whereabouts),
+    () => refuseMoved({ ...whereabouts, witnesses }),
     (error) => ended.abort(error),
   )
   const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
@@ -144,7 +144,10 @@ const follow = async (
   }
 }
 
-/** Looks whether ClickHouse is where the lane left it, also while there is nothing to write. */
+/**
+ * Looks whether ClickHouse is where the lane left it, also while there is nothing to write, and whether it holds
+ * what it did: a write looks only where it is.
+ */
 const lookNowAndThen = (look: () => Promise<void>, onMoved: (error: Error) => void): (() => void) => {
   let looking = false
   const timer = setInterval(async () => {

@@ -72,8 +72,8 @@ interface Whereabouts extends Pick<OpenLane, 'generation' | 'tables'> {
   readonly shard: Shard
   /** Where ClickHouse may be: where the lane left it, or where a write whose answer was lost would have left it. */
   readonly expected: () => readonly number[]
-  /** Rows that are there. */
-  readonly witnesses: Witnesses
+  /** Rows that are there, to be looked at too. */
+  readonly witnesses?: Witnesses
 }
 
 /**
@@ -83,7 +83,12 @@ interface Whereabouts extends Pick<OpenLane, 'generation' | 'tables'> {
 export const refuseMoved = async (whereabouts: Whereabouts): Promise<void> => {
   const { nats, shard, generation, tables, expected, witnesses } = whereabouts
   const before = expected()
-  const [log, { checkpoint, lost }] = await Promise.all([logPosition(nats, shard), tables.look(witnesses)])
+  const [log, { checkpoint, lost }] = await Promise.all([
+    logPosition(nats, shard),
+    witnesses
+      ? tables.look(witnesses)
+      : tables.checkpoint().then((found) => ({ checkpoint: found, lost: [] })),
+  ])
   if (log.generation !== generation) throw new LaneMovedError(`shard ${shard}: the log was made anew`)
   // A write may have ended, and another begun, while the answer was on its way.
   if (![...before, ...expected()].includes(checkpoint)) {
