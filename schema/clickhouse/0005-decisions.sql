@@ -40,16 +40,10 @@ SELECT event, shard, generation, sequence, position, reason, stored_at
 FROM dead_entries FINAL
 COMMENT 'What stands in the vote log and cannot be counted, and why. entries = counted + rejected + superseded + these.';
 
--- A view with parameters is read like this:
---   SELECT * FROM vote_outcomes_at(shard = 0, generation = '2026-…', up_to = 1000) WHERE shard = 0
--- What becomes of an entry follows from the log before it and from the decisions behind it. So the entries and the
--- decisions behind that message are left out, and with them the logs of the shard that were begun after this one.
--- 255 is no shard: nothing is left out.
---
 -- A decision is looked at only when the archive's position is past it, so that these views and the windows tell of
 -- one moment. And only what was decided on is looked up: with no decisions this costs next to nothing.
 
-CREATE OR REPLACE VIEW decided_votes_at AS
+CREATE OR REPLACE VIEW decided_votes AS
 SELECT
   vote.event AS event,
   vote.shard AS shard,
@@ -72,7 +66,6 @@ FROM (
   FROM decisions_log AS said
   INNER JOIN archive_positions AS archived ON said.shard = archived.shard AND said.generation = archived.generation
   WHERE sequence <= archived_sequence
-    AND (shard != {shard:UInt8} OR (generation, sequence) <= ({generation:String}, {up_to:UInt64}))
   GROUP BY event, shard, voter
 ) AS decision
 INNER JOIN (
@@ -90,13 +83,9 @@ INNER JOIN (
 ) AS vote ON decision.event = vote.event AND decision.shard = vote.shard AND decision.voter = vote.voter
 LEFT JOIN closings AS closing ON vote.event = closing.event AND vote.shard = closing.shard
 WHERE decision.stands_at > vote.stands_at
-COMMENT 'decided_votes as of a message of a shard''s log; the other shards are whole.';
-
-CREATE OR REPLACE VIEW decided_votes AS
-SELECT * FROM decided_votes_at(shard = 255, generation = '', up_to = 0)
 COMMENT 'The votes that an operator decided on, with the decision that stands: the last one behind the vote. counted_before: whether the vote would count without it.';
 
-CREATE OR REPLACE VIEW vote_outcomes_at AS
+CREATE OR REPLACE VIEW undecided_outcomes AS
 SELECT
   entry.event AS event,
   entry.voter AS voter,
@@ -104,14 +93,10 @@ SELECT
   entry.acked_at AS acked_at,
   multiIf(
     entry.place > 1, 'superseded',
-    decided.verdict = 2, 'counted',
-    decided.verdict = 1, 'rejected',
     entry.flags != 0, 'rejected',
     closing.closed_by.2 > 0 AND (entry.generation, entry.sequence, entry.position) > closing.closed_by, 'rejected',
     'counted'
   ) AS outcome,
-  if(entry.place = 1 AND decided.verdict > 0, decided.decided_at, NULL) AS decided_at,
-  if(entry.place = 1 AND decided.verdict > 0, decided.decided_by, NULL) AS decided_by,
   entry.flags AS flags,
   if(entry.client_timestamp = toDateTime64(0, 3, 'UTC'), NULL, entry.client_timestamp) AS client_timestamp,
   entry.device_id AS device_id,
@@ -128,18 +113,60 @@ FROM (
     *,
     row_number() OVER (PARTITION BY event, shard, voter ORDER BY generation, sequence, position) AS place
   FROM votes_log FINAL
-  WHERE kind = 'vote' AND (shard != {shard:UInt8} OR (generation, sequence) <= ({generation:String}, {up_to:UInt64}))
+  WHERE kind = 'vote'
 ) AS entry
 LEFT JOIN closings AS closing ON entry.event = closing.event AND entry.shard = closing.shard
-LEFT JOIN (
-  SELECT event, shard, voter, toUInt8(decided_votes.verdict) AS verdict, decided_at, decided_by
-  FROM decided_votes_at(shard = {shard:UInt8}, generation = {generation:String}, up_to = {up_to:UInt64}) AS decided_votes
-) AS decided ON entry.event = decided.event AND entry.shard = decided.shard AND entry.voter = decided.voter
-COMMENT 'vote_outcomes as of a message of a shard''s log; the other shards are whole.';
+COMMENT 'vote_outcomes as if no operator had ever decided anything.';
 
 CREATE OR REPLACE VIEW vote_outcomes AS
-SELECT * FROM vote_outcomes_at(shard = 255, generation = '', up_to = 0)
+SELECT
+  entry.* REPLACE (
+    multiIf(
+      entry.outcome = 'superseded' OR decided.verdict = 0, entry.outcome,
+      decided.verdict = 2, 'counted',
+      'rejected'
+    ) AS outcome
+  ),
+  if(entry.outcome != 'superseded' AND decided.verdict > 0, decided.decided_at, NULL) AS decided_at,
+  if(entry.outcome != 'superseded' AND decided.verdict > 0, decided.decided_by, NULL) AS decided_by
+FROM undecided_outcomes AS entry
+LEFT JOIN (
+  SELECT event, shard, voter, toUInt8(decided_votes.verdict) AS verdict, decided_at, decided_by FROM decided_votes
+) AS decided ON entry.event = decided.event AND entry.shard = decided.shard AND entry.voter = decided.voter
 COMMENT 'Every vote in the log and what became of it: counted, rejected (flagged, after the closing, or by an operator) or superseded (the voter has an earlier entry). decided_at and decided_by are of the decision that stands, if any.';
+
+-- A view with parameters is read like this:
+--   SELECT * FROM vote_outcomes_at(shard = 0, generation = '2026-…', up_to = 1000) WHERE shard = 0
+-- What becomes of an entry follows from the log before it and from the decisions behind it. So the entries and the
+-- decisions behind that message are left out, and with them the logs of the shard that were begun after this one.
+-- No other view is made of this one: ClickHouse would look for it in the database of whoever asks.
+
+CREATE OR REPLACE VIEW vote_outcomes_at AS
+SELECT
+  entry.* REPLACE (
+    multiIf(
+      entry.outcome = 'superseded' OR decision.stands_at < (entry.generation, entry.sequence, entry.position), entry.outcome,
+      decision.verdict = 2, 'counted',
+      'rejected'
+    ) AS outcome
+  )
+FROM (
+  SELECT *
+  FROM undecided_outcomes
+  WHERE shard != {shard:UInt8} OR (generation, sequence) <= ({generation:String}, {up_to:UInt64})
+) AS entry
+LEFT JOIN (
+  SELECT
+    event,
+    shard,
+    voter,
+    max((generation, sequence, position)) AS stands_at,
+    argMax(toUInt8(said.verdict), (generation, sequence, position)) AS verdict
+  FROM decisions_log AS said
+  WHERE shard != {shard:UInt8} OR (generation, sequence) <= ({generation:String}, {up_to:UInt64})
+  GROUP BY event, shard, voter
+) AS decision ON entry.event = decision.event AND entry.shard = decision.shard AND entry.voter = decision.voter
+COMMENT 'vote_outcomes as of a message of a shard''s log; the other shards are whole.';
 
 CREATE OR REPLACE VIEW votes AS
 SELECT * EXCEPT (outcome)

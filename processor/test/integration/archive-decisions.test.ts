@@ -7,7 +7,7 @@ import { eventNumber, type VoterNumber } from '@votestream/schema/numbers'
 import { createReplay } from '@votestream/schema/replay'
 import { VERDICT, type Vote } from '@votestream/schema/votes'
 import { decisionAbout, entryOf, FIRST_MS, vote } from '../unit/random-log.js'
-import { SHARD, sampleLog, startTestArchive, type TestArchive } from './test-archive.js'
+import { SHARD, sampleLog, startTestArchive, TABLES, type TestArchive } from './test-archive.js'
 
 const EVENT = eventNumber(1)
 
@@ -160,13 +160,11 @@ describe('Decisions and dead entries in the archive', function () {
     })
     await other.close()
     await archive.startLane({ untilSequence: 50, database: 'made anew' }).done
-    const counts = (database: string) =>
-      archive.rows(
-        `SELECT event, outcome, count() FROM \`${database}\`.vote_outcomes GROUP BY ALL ORDER BY ALL`,
-      )
     await archive.startLane({ untilSequence: 50 }).done
     assert.equal(await (await archive.openTables()).checkpoint(), 50)
-    assert.deepEqual(await counts('made anew'), await counts('default'))
     await archive.assertExact(log.slice(0, 50))
+    // The rows of one database are not seen through the other's views.
+    for (const table of TABLES) await archive.clickhouse.command({ query: `TRUNCATE TABLE ${table}` })
+    await archive.assertExact(log.slice(0, 50), 'made anew')
   })
 })

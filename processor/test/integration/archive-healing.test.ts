@@ -57,8 +57,13 @@ describe('The archive, when ClickHouse or the log is not what it was,', function
 
   const contents = async () => {
     const found: unknown[][] = []
-    for (const table of TABLES)
-      found.push(...(await archive.rows(`SELECT * FROM ${table} FINAL ORDER BY ALL`)))
+    for (const table of TABLES) {
+      // How the log was cut into batches is no matter.
+      const columns = table === 'window_tallies' ? '* EXCEPT sequence' : '*'
+      found.push(
+        ...(await archive.rows(`SELECT ${columns} FROM ${table} FINAL WHERE event > 0 ORDER BY ALL`)),
+      )
+    }
     return found
   }
 
@@ -67,6 +72,8 @@ describe('The archive, when ClickHouse or the log is not what it was,', function
   for (const [name, order] of [
     ['the votes first', TABLES],
     ['the windows first', [...TABLES].reverse()],
+    ['the votes alone', ['votes_log']],
+    ['the decisions alone', ['decisions_log']],
   ] as const) {
     it(`writes again what ClickHouse lost under a running lane, row for row: ${name}`, async () => {
       const log = sampleLog(8)

@@ -38,7 +38,7 @@ export interface TestArchive {
   until(what: string, condition: () => Promise<boolean>): Promise<void>
   untilArchived(): Promise<void>
   /** The views against a plain replay of the same messages. */
-  assertExact(log: readonly ArchiveEntry[]): Promise<void>
+  assertExact(log: readonly ArchiveEntry[], database?: string): Promise<void>
   makeLogAnew(): Promise<void>
   /** As it was at the beginning: no lanes, no rows, new logs. */
   clear(): Promise<void>
@@ -140,11 +140,13 @@ export const startTestArchive = async (): Promise<TestArchive> => {
       const { lastSequence } = await logPosition(nats, SHARD)
       await until(`archived up to ${lastSequence}`, async () => (await tables.checkpoint()) === lastSequence)
     },
-    async assertExact(log) {
+    async assertExact(log, database = 'default') {
       const replay = createReplay()
       for (const { message } of log) replay.apply(message)
-      await assertBooks(rows, replay)
-      await assertWindows(rows, replay)
+      // Every view is named after FROM.
+      const within: Query = (query) => rows(query.replaceAll(/FROM (\w+)/g, `FROM \`${database}\`.$1`))
+      await assertBooks(within, replay)
+      await assertWindows(within, replay)
     },
     async clear() {
       await clickhouse.command({ query: 'SYSTEM START MERGES votes_log' })
