@@ -65,10 +65,10 @@ describe("the lane of a shard's owner", () => {
     await nats.close()
   })
 
-  const startLane = (instance: string, on = nats) => {
+  const startLane = (instance: string, now = Date.now) => {
     const abort = new AbortController()
     const done = runShardLane({
-      nats: on,
+      nats,
       redis,
       shard,
       shards: 1,
@@ -76,7 +76,7 @@ describe("the lane of a shard's owner", () => {
       instance,
       appendTimeoutMs: 500,
       waitingVotesMax: 10_000,
-      now: Date.now,
+      now,
       closings: new Map(),
       signal: abort.signal,
     })
@@ -156,6 +156,24 @@ describe("the lane of a shard's owner", () => {
       'accepted',
     ])
     assert.equal((await logged()).length, 3)
+  })
+
+  it("owners whose clocks are hours apart know each other's attempts, and acked_at never goes back", async () => {
+    const hours = [0, 1, -1, 0]
+    for (const [turn, ahead] of hours.entries()) {
+      const lane = startLane(`owner-${turn}`, () => Date.now() + ahead * 3_600_000)
+      const before = Array.from({ length: turn }, (_, voter) => voteOf(voter + 1, 100 + voter))
+      const expected = [...before.map(() => 'accepted'), 'accepted', 'duplicate']
+      const votes = [...before, voteOf(turn + 1, 100 + turn), voteOf(1, 7 + turn)]
+      assert.deepEqual(await submitWhenOwned(votes), expected)
+      await lane.stop()
+    }
+    const times = (await logged()).map(({ ackedAtMs }) => ackedAtMs)
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+    )
+    assert.equal(times.length, hours.length)
   })
 
   it('a new owner takes who has voted from Redis as far as it goes, and from the log after it', async () => {

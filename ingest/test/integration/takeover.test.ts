@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createHalts } from '@votestream/infra/halts'
+import { createMetrics } from '@votestream/infra/health-server'
 import { logPosition } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
@@ -15,6 +18,8 @@ import {
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
 import { voteStream, voteSubject } from '@votestream/schema/subjects'
 import { logMessage, UnknownVersionError } from '@votestream/schema/votes'
+import { createHalting } from '../../src/halting.js'
+import { runShardLane } from '../../src/shard-lane.js'
 import { takeOver } from '../../src/takeover.js'
 
 const shard = shardNumber(0)
@@ -178,5 +183,27 @@ describe('taking over a shard', () => {
     await assert.rejects(takeOver(options(redis)), UnknownVersionError)
     await putView(events.length)
     assert.ok((await takeOver(options(redis))).state.voted.has(eventNumber(8), voter))
+  })
+
+  it('a shard that halted before a newer version goes on by itself when Redis tells what it says', async () => {
+    await append(eventNumber(7), 1_000)
+    await nats.js.publish(voteSubject(shard), Uint8Array.of(8, 9))
+    const halts = createHalts(createMetrics())
+    const abort = new AbortController()
+    const run = (onLearned: () => void) =>
+      runShardLane({
+        ...{ nats, redis, shard, shards: 1, logger, onLearned, signal: abort.signal, now: Date.now },
+        ...{ instance: 'one', appendTimeoutMs: 500, waitingVotesMax: 100, closings: new Map() },
+      })
+    const lane = createHalting({ logger, halts, againMs: 20 })(shard, abort.signal, run)
+    while (halts.list().length === 0) await pause(5)
+    assert.match(halts.list()[0] ?? '', /shard 0.*version 9/)
+    assert.equal((await logPosition(nats, shard)).lastSequence, 2, 'nothing is appended behind it')
+    await putView(events.length)
+    // The message stands among the recent ones, whose attempts must be known too.
+    await nats.jsm.streams.purge(voteStream(shard), { seq: 3 })
+    while (halts.list().length > 0) await pause(5)
+    abort.abort()
+    await lane
   })
 })
