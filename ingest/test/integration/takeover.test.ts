@@ -18,6 +18,7 @@ import {
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
 import { voteStream, voteSubject } from '@votestream/schema/subjects'
 import { logMessage, UnknownVersionError } from '@votestream/schema/votes'
+import { brokerTimeMs } from '../../src/broker-clock.js'
 import { createHalting } from '../../src/halting.js'
 import { runShardLane } from '../../src/shard-lane.js'
 import { takeOver } from '../../src/takeover.js'
@@ -163,6 +164,12 @@ describe('taking over a shard', () => {
       }
     })
   }
+
+  it('the broker tells what time it is, also where nothing was ever written', async () => {
+    const before = Date.now()
+    const brokerMs = await brokerTimeMs(nats)
+    assert.ok(brokerMs >= before - 1 && brokerMs <= Date.now() + 1, `${brokerMs - before} ms off`)
+  })
 
   it("what is damaged in the log blocks no takeover, and is nobody's vote", async () => {
     const damaged = Buffer.from('ff00ff00ff00', 'hex')
