@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type ClickHouseClient, connectClickhouse } from '@votestream/infra/clickhouse'
 import { type DeadLetter, openDeadLetters } from '@votestream/infra/dead-letters'
@@ -36,8 +37,8 @@ const EVENT = eventNumber(7)
 const ID_SECRET = 'a secret of at least thirty-two characters'
 const logger = createLogger('reconcile-test', 'silent')
 
-/** A minute that has begun, so that all votes stand in one window, and Redis still has it. */
-const votedAtMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000
+/** Some minutes ago: all votes stand in one window, which Redis still has, and which is none of the latest. */
+const votedAtMs = Math.floor(Date.now() / 60_000) * 60_000 - 180_000
 const voteAt = (voter: number, contestant: number, flags = 0) =>
   voteOf({ event: EVENT, voter, contestant, flags, ackedAtMs: votedAtMs })
 const decision = (voter: number, contestant: number, verdict: number) =>
@@ -211,6 +212,20 @@ describe('npm run reconcile', function () {
         () => redis.del(other),
       ),
       ['event 7 shard 1 votes of a window 0 in 10 s: 0 1 - -'],
+    )
+  })
+
+  it('overlooks no window that came after the windows were listed', async () => {
+    // As a Redis that lists nothing.
+    const blind: Redis = Object.create(redis, { scanStream: { value: () => Readable.from([]) } })
+    const key = windowKey(SECOND, EVENT, windowStart(votedAtMs))
+    assert.ok(agrees(await reconcile({ nats, redis: blind, clickhouse, waitMs: 30_000 })))
+    await redis.hincrby(key, '2', 1)
+    const { events } = await reconcile({ nats, redis: blind, clickhouse, waitMs: 30_000 })
+    await redis.hincrby(key, '2', -1)
+    assert.deepEqual(
+      events.flatMap(({ differences }) => differences.map(figures)),
+      ['event 7 shard 1 votes of a window 2 in 10 s: 2 3 - -'],
     )
   })
 
