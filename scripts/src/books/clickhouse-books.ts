@@ -59,11 +59,23 @@ FROM window_tallies
 WHERE shard = {shard:UInt8} AND generation = {generation:String}
 GROUP BY event, contestant, minute`
 
+const UP_TO = 'shard = {shard:UInt8} AND generation = {generation:String} AND sequence <= {upTo:UInt64}'
+
+/** What stands behind the message is left out: entries, and decisions about those before it. */
+const OUTCOMES_AT =
+  'vote_outcomes_at(shard = {shard:UInt8}, generation = {generation:String}, up_to = {upTo:UInt64})'
+
+/** What a decision was about, by minute: how it counts as of a message, less how it would without the decision. */
+const DECIDED = `${UP_TO} AND outcome = 'counted'
+  AND (event, voter) IN (SELECT event, voter FROM decisions_log WHERE ${UP_TO})`
+
 const DECIDED_QUERY = `
-SELECT event, contestant, toUnixTimestamp(toStartOfMinute(acked_at)) * 1000 AS start_ms,
-  sum(if(verdict = 'admit', 1, -1)) AS total
-FROM decided_votes_at(shard = {shard:UInt8}, generation = {generation:String}, up_to = {upTo:UInt64})
-WHERE shard = {shard:UInt8} AND counted_before != (verdict = 'admit')
+SELECT event, contestant, toUnixTimestamp(toStartOfMinute(acked_at)) * 1000 AS start_ms, sum(part) AS total
+FROM (
+  SELECT event, contestant, acked_at, 1 AS part FROM ${OUTCOMES_AT} WHERE ${DECIDED}
+  UNION ALL
+  SELECT event, contestant, acked_at, -1 AS part FROM undecided_outcomes WHERE ${DECIDED}
+)
 GROUP BY event, contestant, start_ms`
 
 /** What is said of the same window more than once is added up. */
@@ -83,8 +95,6 @@ export const readArchivedEvents = async (reading: ArchiveReading, upTo: number):
   const rows = await rowsOf<{ event: EventNumber }>(reading, EVENTS_QUERY, { upTo })
   return rows.map(({ event }) => event)
 }
-
-const UP_TO = 'shard = {shard:UInt8} AND generation = {generation:String} AND sequence <= {upTo:UInt64}'
 
 const EVENTS_QUERY = `
 SELECT event FROM votes_log WHERE ${UP_TO} AND kind != 'takeover'
@@ -162,9 +172,6 @@ interface OutcomeRow {
   readonly in_log: number
 }
 
-/** What stands behind the message is left out: entries, and decisions about those before it. */
-const OUTCOMES_AT =
-  'vote_outcomes_at(shard = {shard:UInt8}, generation = {generation:String}, up_to = {upTo:UInt64})'
 const OF_EVENTS = `${UP_TO} AND event IN {events:Array(UInt32)}`
 
 const OUTCOMES_QUERY = `
