@@ -147,7 +147,9 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
     try {
       const payload = submissionBatch.encode({ votes: batch.map(({ vote }) => vote) })
       const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, latestDeadline(batch) - Date.now()))
-      const reply = await nats.connection.request(ingestSubject(shard), payload, { timeout })
+      const reply = await nats.onThisConnection(
+        nats.connection.request(ingestSubject(shard), payload, { timeout }),
+      )
       return decodeOutcomes(reply.data)
     } catch (error) {
       logger.debug({ err: error, shard }, 'no owner answered')

@@ -28,3 +28,26 @@ export const decideLeases = ({ shards, held, taken, members }: LeaseView): Lease
     release: [...held].sort((a, b) => b - a).slice(0, Math.max(0, held.size - share)),
   }
 }
+
+interface SuccessionView extends Pick<LeaseView, 'shards' | 'held' | 'members'> {
+  /** Who holds what, as far as is known here; leases that ran out are left out. */
+  readonly owners: ReadonlyMap<Shard, string>
+  /** Instances that have said goodbye: all that they hold is about to be handed over. */
+  readonly leaving: ReadonlySet<string>
+}
+
+/**
+ * Which leases an instance may expect soon: those of who leaves, and what others hold above their share. Two
+ * instances may expect the same one; which of them gets it is settled when it is free.
+ */
+export const decideSuccession = ({ shards, held, members, owners, leaving }: SuccessionView): Shard[] => {
+  const theirs = new Map<string, Set<Shard>>()
+  for (const [shard, owner] of owners) {
+    if (!held.has(shard)) theirs.set(owner, (theirs.get(owner) ?? new Set()).add(shard))
+  }
+  const expected = [...theirs].flatMap(([owner, own]) =>
+    leaving.has(owner) ? [...own] : decideLeases({ shards, held: own, taken: new Set(), members }).release,
+  )
+  const share = Math.ceil(shards.length / Math.max(1, members))
+  return expected.sort((a, b) => a - b).slice(0, Math.max(0, share - held.size))
+}

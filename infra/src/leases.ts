@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { KV, KvEntry } from '@nats-io/kv'
 import { allShards, type Shard } from '@votestream/schema/numbers'
-import { decideLeases } from './lease-decision.js'
+import { decideLeases, decideSuccession } from './lease-decision.js'
+import { createHandover, readyPattern } from './lease-handover.js'
 import type { Logger } from './logging.js'
 import { LEASE_TTL_MS } from './streams.js'
 
@@ -42,6 +43,11 @@ interface LeaseOptions {
    * only who should work: two may overlap for a moment, and the work must be correct all the same.
    */
   readonly work: (shard: Shard, signal: AbortSignal) => Promise<void>
+  /**
+   * Learns what the work will need, before the lease comes: in an orderly change the instance that has it goes on
+   * meanwhile. Without it, nobody waits for anything.
+   */
+  readonly prepare?: (shard: Shard) => Promise<void>
 }
 
 interface Seen {
@@ -75,14 +81,24 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   // best, and this instance's own presence is one: so a lease is as old as it is, also for whoever began later.
   let aheadMs = Number.NEGATIVE_INFINITY
 
+  const leaving = new Set<string>()
+  const { prepare } = options
+  const handover =
+    prepare && createHandover({ bucket, role, instance, logger, prepare, onReady: () => wake.abort() })
+
   const notice = (entry: KvEntry): void => {
+    if (handover?.notice(entry)) return
     const storedAtMs = entry.created.getTime()
     aheadMs = Math.max(aheadMs, storedAtMs - performance.now())
     if (entry.operation === 'PUT') {
       const owner = entry.string()
       seen.set(entry.key, { owner, revision: entry.revision, storedAtMs })
+      if (entry.key.startsWith(memberPrefix)) leaving.delete(owner)
       if (owner !== instance) yieldTo(entry)
-    } else if (seen.delete(entry.key)) wake.abort()
+    } else if (seen.delete(entry.key)) {
+      if (entry.key.startsWith(memberPrefix)) leaving.add(entry.key.slice(memberPrefix.length))
+      wake.abort()
+    }
   }
 
   /** Whoever seizes a lease writes it over: its holder need not wait until its renewal is refused. */
@@ -94,7 +110,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     }
   }
 
-  const watch = () => bucket.watch({ key: [`${role}.*`, `${memberPrefix}*`] })
+  const watch = () => bucket.watch({ key: [`${role}.*`, `${memberPrefix}*`, readyPattern(role)] })
   let watcher = await watch()
   /** After a watch that ended by itself. A new one begins with every lease as it stands, so nothing is missed. */
   const watchAgain = async (): Promise<void> => {
@@ -122,6 +138,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
 
   const begin = (shard: Shard, revision: number): void => {
     logger.info({ role, shard }, 'lease taken')
+    handover?.taken(shard)
     const abort = new AbortController()
     const done = workUntilAborted(shard, abort.signal)
     const renewedAtMs = performance.now()
@@ -142,9 +159,13 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
     }
   }
 
-  const giveBack = async (key: string, options?: { previousSeq: number }): Promise<void> => {
-    const deleted = bucket.delete(key, options).catch(() => undefined)
-    await Promise.race([deleted, pause(GIVE_BACK_MS, undefined, { ref: false })])
+  /** @returns whether the broker took it. */
+  const giveBack = async (key: string, options?: { previousSeq: number }): Promise<boolean> => {
+    const deleted = bucket.delete(key, options).then(
+      () => true,
+      () => false,
+    )
+    return Promise.race([deleted, pause(GIVE_BACK_MS, false, { ref: false })])
   }
 
   /** Ends the work, once; then gives the lease back, unless it is somebody else's by now. */
@@ -201,15 +222,34 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const isTaken = (shard: Shard): boolean =>
     ending.has(shard) || (alive(leaseKey(role, shard)) && seen.get(leaseKey(role, shard))?.owner !== instance)
 
-  const look = (): void => {
-    for (const [shard, holding] of holdings) {
-      if (performance.now() - holding.renewedAtMs > TRUST_MS) void end(shard, holding, 'lease lost')
-    }
+  /** The keys of the instances that are alive, this one included. */
+  const livingMembers = (): Set<string> => {
     const members = new Set([`${memberPrefix}${instance}`])
     for (const key of [...seen.keys()].filter((name) => name.startsWith(memberPrefix))) {
       if (alive(key)) members.add(key)
       else seen.delete(key)
     }
+    return members
+  }
+
+  /** Leases of others that seem to be on their way here. Whoever seizes one is no instance, and gives it back to none. */
+  const expected = (held: ReadonlySet<Shard>, members: ReadonlySet<string>): Shard[] => {
+    const owners = new Map<Shard, string>()
+    for (const shard of allShards(shards)) {
+      const lease = seen.get(leaseKey(role, shard))
+      if (!lease || lease.owner === instance || !isTaken(shard)) continue
+      if (leaving.has(lease.owner) || members.has(`${memberPrefix}${lease.owner}`))
+        owners.set(shard, lease.owner)
+    }
+    for (const name of leaving) if (![...owners.values()].includes(name)) leaving.delete(name)
+    return decideSuccession({ shards: allShards(shards), held, members: members.size, owners, leaving })
+  }
+
+  const look = (): void => {
+    for (const [shard, holding] of holdings) {
+      if (performance.now() - holding.renewedAtMs > TRUST_MS) void end(shard, holding, 'lease lost')
+    }
+    const members = livingMembers()
     const held = new Set([...holdings.keys(), ...taking.keys()].filter((shard) => !ending.has(shard)))
     const decision = decideLeases({
       shards: allShards(shards),
@@ -218,9 +258,10 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       members: members.size,
     })
     for (const shard of decision.take) taking.set(shard, take(shard))
+    handover?.prepare(expected(held, members))
     for (const shard of decision.release) {
       const holding = holdings.get(shard)
-      if (holding) void end(shard, holding, 'lease given back')
+      if (holding && (handover?.mayGo(shard) ?? true)) void end(shard, holding, 'lease given back')
     }
   }
 
@@ -253,8 +294,15 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
         await running
         await Promise.all(taking.values())
         // The presence goes first: the others' share then has room for the leases that follow.
-        await giveBack(`${memberPrefix}${instance}`)
-        await Promise.all([...holdings].map(([shard, holding]) => end(shard, holding, 'lease given back')))
+        const told = await giveBack(`${memberPrefix}${instance}`)
+        const followed = told && livingMembers().size > 1
+        await Promise.all(
+          [...holdings].map(async ([shard, holding]) => {
+            // Nobody renews any more, but the lease lasts longer than this wait.
+            if (followed) await handover?.untilMayGo(shard)
+            await end(shard, holding, 'lease given back')
+          }),
+        )
         await Promise.all(ending.values())
       }
       await Promise.race([ended(), pause(STOP_MS, undefined, { ref: false })])

@@ -100,12 +100,27 @@ export const logPosition = async (nats: Nats, shard: Shard): Promise<LogPosition
   return { generation: String(created), firstSequence: state.first_seq, lastSequence: state.last_seq }
 }
 
+/** So few entries are asked for one by one, all at once: that takes one round trip, a consumer several. */
+const FEW = 32
+
 /** The entries of a log from a sequence to another, both included, then an end. */
 export async function* readLogRange(
   options: LogReaderOptions & { readonly toSequence: number },
 ): AsyncGenerator<LogEntry[], void> {
-  const { fromSequence, toSequence } = options
-  if (fromSequence > toSequence) return
+  const { nats, shard, fromSequence, toSequence, signal } = options
+  if (fromSequence > toSequence || signal.aborted) return
+  if (toSequence - fromSequence < FEW) {
+    const few = Array.from({ length: toSequence - fromSequence + 1 }, (_, index) =>
+      nats.jsm.streams.getMessage(voteStream(shard), { seq: fromSequence + index }),
+    )
+    const messages = await Promise.all(few)
+    const stored = messages.filter((message) => message !== null)
+    // Something is missing, at the log's beginning it may be: the consumer knows where that is.
+    if (stored.length === messages.length) {
+      yield stored.map(({ seq, data, time }) => ({ sequence: seq, data, storedAtMs: time.getTime() }))
+      return
+    }
+  }
   for await (const batch of readLog(options)) {
     yield batch.filter(({ sequence }) => sequence <= toSequence)
     if ((batch.at(-1)?.sequence ?? 0) >= toSequence) return

@@ -3,6 +3,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { Logger } from './logging.js'
+import { createSilence, LOOK_EVERY_MS } from './nats-silence.js'
 
 export interface Nats {
   readonly connection: NatsConnection
@@ -10,7 +11,18 @@ export interface Nats {
   readonly jsm: JetStreamManager
   /** False from a disconnect until the connection is back. */
   connected(): boolean
+  /**
+   * The same promise, which fails as soon as the connection has been replaced by a new one: what was asked on the
+   * old one may be answered never. Whether it was done is not known then.
+   * @throws ConnectionReplacedError
+   */
+  onThisConnection<Answer>(asked: Promise<Answer>): Promise<Answer>
   close(): Promise<void>
+}
+
+/** What was asked may have been done or not. */
+export class ConnectionReplacedError extends Error {
+  override readonly name = 'ConnectionReplacedError'
 }
 
 interface NatsOptions {
@@ -32,26 +44,80 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     // From the dial to the greeting. A server that takes the connection and dies or hangs before it greets is
     // dialled again after this, not after the library's twenty seconds.
     timeout: 2_000,
-    // A half-open connection is noticed after two of these.
+    // A half-open connection is noticed by its silence, long before two of these have passed.
     pingInterval: 2_000,
     maxPingOut: 2,
   })
   let connected = true
+  const waiting = new Set<() => void>()
   void (async () => {
     for await (const status of connection.status()) {
       if (status.type === 'disconnect') connected = false
-      if (status.type === 'reconnect') connected = true
+      if (status.type === 'reconnect') {
+        connected = true
+        for (const fail of waiting) fail()
+      }
       if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
         logger.warn({ nats: status.type }, 'NATS connection')
       }
     }
   })()
+  leaveWhenSilent(connection, () => connected, logger)
   const js = jetstream(connection)
   return {
     connection,
     js,
     jsm: await jetstreamManager(connection),
     connected: () => connected && !connection.isClosed(),
+    async onThisConnection(asked) {
+      let fail: () => void = () => undefined
+      const replaced = new Promise<never>((_, reject) => {
+        fail = () => reject(new ConnectionReplacedError('the connection to NATS was replaced'))
+        waiting.add(fail)
+      })
+      try {
+        return await Promise.race([asked, replaced])
+      } finally {
+        waiting.delete(fail)
+      }
+    },
     close: () => connection.close(),
   }
+}
+
+/**
+ * The connection is asked for a sign of life whenever it was silent for a moment, and left for a new one when
+ * none comes: the library alone notices it only after four to six seconds. Whatever does come is a sign, so a
+ * busy connection is never left because an answer waits behind others.
+ */
+const leaveWhenSilent = (connection: NatsConnection, connected: () => boolean, logger: Logger): void => {
+  const silence = createSilence()
+  let heard = true
+  let asking = false
+  let bytes = 0
+  const ask = async (): Promise<void> => {
+    asking = true
+    // A connection that was lost answers with an error: that is no sign of the next one.
+    heard = await connection.flush().then(
+      () => true,
+      () => heard,
+    )
+    asking = false
+  }
+  const looking = setInterval(() => {
+    const { inBytes } = connection.stats()
+    const leave = silence.look({
+      atMs: performance.now(),
+      heard: heard || inBytes !== bytes,
+      connected: connected(),
+    })
+    bytes = inBytes
+    heard = false
+    if (leave) {
+      logger.warn('NATS says nothing; a new connection is made')
+      void connection.reconnect().catch(() => undefined)
+    } else if (!asking && connected()) void ask()
+  }, LOOK_EVERY_MS)
+  looking.unref()
+  void connection.closed().then(() => clearInterval(looking))
 }

@@ -12,10 +12,14 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import { brokerTimeMs, followBrokerClock } from './broker-clock.js'
 import { readIngestEnvironment } from './environment.js'
 import { createHalting } from './halting.js'
+import { createReadAhead } from './read-ahead.js'
 import { runShardLane } from './shard-lane.js'
+import { takeOver } from './takeover.js'
 
 /** How long a start waits for Redis before it goes on without. */
 const REDIS_WAIT_MS = 2_000
+/** A Redis that hangs is not waited for longer: the log, too, tells all that a takeover must know. */
+const REDIS_ANSWER_MS = 1_000
 
 const environment = configure(() => readIngestEnvironment(process.env))
 const logger = createLogger('ingest', environment.LOG_LEVEL)
@@ -27,7 +31,12 @@ await runService(logger, async ({ onStop }) => {
   const nats = await connectNats({ url: environment.NATS_URL, name: instance, logger })
   onStop('NATS', nats.close)
   // Redis only makes a takeover quicker: ingest begins, and goes on, without it.
-  const redis = connectRedis({ url: environment.REDIS_URL, name: instance, logger })
+  const redis = connectRedis({
+    url: environment.REDIS_URL,
+    name: instance,
+    logger,
+    commandTimeoutMs: REDIS_ANSWER_MS,
+  })
   onStop('Redis', () => redis.disconnect())
   await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
     logger.warn({ err: error }, 'without Redis'),
@@ -57,14 +66,20 @@ await runService(logger, async ({ onStop }) => {
   })
   onStop('catalog', catalog.stop)
 
+  const leaving = new AbortController()
+  onStop('reading ahead', () => leaving.abort())
+  const readAhead = createReadAhead((shard) =>
+    takeOver({ nats, redis, shard, shards, logger, signal: leaving.signal }),
+  )
   leases = await holdLeases({
     bucket: await openLeasesBucket(nats, replicas),
     role: 'ingest',
     instance,
     shards,
     logger,
+    prepare: readAhead.prepare,
     work: (shard, signal) =>
-      halting(shard, signal, (onLearned) =>
+      halting(shard, signal, async (onLearned) =>
         runShardLane({
           nats,
           redis,
@@ -72,6 +87,7 @@ await runService(logger, async ({ onStop }) => {
           shards,
           logger,
           instance,
+          ahead: await readAhead.take(shard),
           appendTimeoutMs: environment.APPEND_TIMEOUT_MS,
           waitingVotesMax: environment.WAITING_VOTES_MAX,
           now: clock.now,

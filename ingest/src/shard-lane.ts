@@ -25,7 +25,7 @@ import { createGroupCommit, TAKEOVER_RECORDS } from './group-commit.js'
 import { bytesOf, type Item, messageOf, settleStored } from './lane-items.js'
 import { createShardOwner, type ShardOwner } from './shard-owner.js'
 import { decideSubmissions } from './submissions.js'
-import { takeOver } from './takeover.js'
+import { type Takeover, takeOver } from './takeover.js'
 import { createVoteLog } from './vote-log.js'
 
 export interface ShardLaneOptions {
@@ -36,6 +36,8 @@ export interface ShardLaneOptions {
   readonly logger: Logger
   /** Names this process in the log. */
   readonly instance: string
+  /** What was learned of the shard before its lease came here. */
+  readonly ahead?: Takeover | undefined
   readonly appendTimeoutMs: number
   readonly waitingVotesMax: number
   /** The same clock for all owners of a shard, one after the other. Milliseconds since 1970. */

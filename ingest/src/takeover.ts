@@ -12,13 +12,15 @@ import { ATTEMPTS_KEPT_MS, createAttempts } from './attempts.js'
 import { type OwnerState, replayAttempts, replayMessage } from './shard-owner.js'
 import { decideReading, usableCheckpoint } from './takeover-decision.js'
 
-interface TakeoverOptions {
+export interface TakeoverOptions {
   readonly nats: Nats
   readonly redis: Redis
   readonly shard: Shard
   readonly shards: number
   readonly logger: Logger
   readonly signal: AbortSignal
+  /** What was learned a moment ago, while the shard still had its owner before. It is gone on with. */
+  readonly ahead?: Takeover | undefined
 }
 
 /** The clocks of the nodes of one broker may disagree by this much. */
@@ -27,7 +29,11 @@ const CLOCK_SKEW_MS = 5_000
 const CHUNKS_AT_ONCE = 512
 const READ_BATCH_MAX = 256
 
-interface Takeover {
+export interface Takeover {
+  /** Of the log that this was learned from. */
+  readonly generation: string
+  /** What was learned from Redis ends here. */
+  readonly keptSequence: number
   readonly state: OwnerState
   readonly lastSequence: number
   /**
@@ -46,26 +52,13 @@ interface Takeover {
  * holds, …: better no answer than a wrong one.
  */
 export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
-  const { nats, shard, shards, logger, signal } = options
+  const { nats, shard, shards, logger, ahead, signal } = options
   const beganMs = performance.now()
   const before = await logPosition(nats, shard)
-  const kept = await readRedis(options, before).catch((error: unknown) => {
-    logger.warn({ err: error, shard }, 'Redis cannot tell who has voted; reading the whole log')
-    return undefined
-  })
-  // Asked after Redis, which is behind the log at every moment: one that is ahead is the view of another log.
-  const position = await logPosition(nats, shard)
-  const decision = decideReading(kept?.sequence, position)
-  if (decision.do === 'refuse') throw new Error(`shard ${shard}: ${decision.why}`)
-
-  const { keptSequence } = decision
-  const state: OwnerState = {
-    voted: kept?.voted ?? createVotedSet(shards),
-    closed: kept?.closed ?? new Set(),
-    attempts: createAttempts(),
-    attemptsKnown: decision.attemptsKnown,
-    lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
-  }
+  const { state, keptSequence, fromSequence, position } =
+    ahead && goesOn(ahead, before)
+      ? { ...ahead, fromSequence: ahead.lastSequence + 1, position: before }
+      : await begin(options, before)
   const read = async (fromSequence: number, toSequence: number, learn: Learn) => {
     // How old something is is told by the broker's clock alone, whose times the log has: what it wrote last is
     // about as old as nothing. This machine's clock may be wrong by hours.
@@ -85,7 +78,7 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
     signal.throwIfAborted()
   }
   const { lastSequence } = position
-  await read(decision.fromSequence, lastSequence, (message, agoMs) => replayMessage(state, message, agoMs))
+  await read(fromSequence, lastSequence, (message, agoMs) => replayMessage(state, message, agoMs))
   logger.info(
     {
       shard,
@@ -93,9 +86,11 @@ export const takeOver = async (options: TakeoverOptions): Promise<Takeover> => {
       toSequence: lastSequence,
       tookMs: Math.round(performance.now() - beganMs),
     },
-    'shard taken over',
+    'shard learned',
   )
   return {
+    generation: position.generation,
+    keptSequence,
     state,
     lastSequence,
     async learnAttempts() {
@@ -114,12 +109,43 @@ type Learn = (message: ReadMessage, agoMs: number) => void
 const storedLastAtMs = async (nats: Nats, shard: Shard): Promise<number> =>
   Date.parse((await nats.jsm.streams.info(voteStream(shard))).state.last_ts)
 
+/** Whether the log goes on where this ends. */
+const goesOn = (ahead: Takeover, { generation, firstSequence, lastSequence }: LogPosition): boolean =>
+  ahead.generation === generation &&
+  ahead.lastSequence + 1 >= firstSequence &&
+  ahead.lastSequence <= lastSequence
+
+/** What Redis tells, and where the log goes on from there. */
+const begin = async (options: TakeoverOptions, before: LogPosition) => {
+  const { nats, shard, shards, logger } = options
+  const kept = await readRedis(options, before).catch((error: unknown) => {
+    logger.warn({ err: error, shard }, 'Redis cannot tell who has voted; reading the whole log')
+    return undefined
+  })
+  // Asked after Redis, which is behind the log at every moment: one that is ahead is the view of another log.
+  const position = await logPosition(nats, shard)
+  const decision = decideReading(kept?.sequence, position)
+  if (decision.do === 'refuse') throw new Error(`shard ${shard}: ${decision.why}`)
+  const { keptSequence, fromSequence, attemptsKnown } = decision
+  const state: OwnerState = {
+    voted: kept?.voted ?? createVotedSet(shards),
+    closed: kept?.closed ?? new Set(),
+    attempts: createAttempts(),
+    attemptsKnown,
+    lastAckedAtMs: kept?.lastAckedAtMs ?? 0,
+  }
+  return { state, keptSequence, fromSequence, position }
+}
+
 interface Kept {
   readonly sequence: number
   readonly voted: VotedSet
   readonly closed: Set<EventNumber>
   readonly lastAckedAtMs: number
 }
+
+/** Requests under way at once: Redis looks the next ones up while what it answered is taken in. */
+const READS_AT_ONCE = 8
 
 /** Redis lost what it held while it was read. */
 class ViewLostError extends Error {
@@ -158,7 +184,7 @@ const readRedis = async (options: TakeoverOptions, position: LogPosition): Promi
       closed.add(event)
       continue
     }
-    for await (const slice of chunkSlices(asOf, shard, event)) {
+    const readSlice = async (slice: readonly number[]): Promise<void> => {
       const chunkKeys = slice.map((chunk) => votedKey(shard, event, chunk))
       const bits = (await asOf((multi) => multi.mgetBuffer(chunkKeys))) as (Buffer | null)[]
       for (const [index, chunk] of slice.entries()) {
@@ -166,18 +192,24 @@ const readRedis = async (options: TakeoverOptions, position: LogPosition): Promi
         if (bytes) voted.addChunk(event, chunk, bytes)
       }
     }
+    const slices = chunkSlices(
+      (await asOf((multi) => multi.getBuffer(chunksKey(shard, event)))) as Buffer | null,
+    )
+    const readers = Array.from({ length: READS_AT_ONCE }, async () => {
+      for (const slice of slices) await readSlice(slice)
+    })
+    await Promise.all(readers)
   }
   return { sequence, voted, closed, lastAckedAtMs }
 }
 
 type Read = (command: (multi: ChainableCommander) => unknown) => Promise<unknown>
 
-async function* chunkSlices(read: Read, shard: Shard, event: EventNumber): AsyncGenerator<number[]> {
-  const reply = await read((multi) => multi.getBuffer(chunksKey(shard, event)))
-  const bitmap = (reply as Buffer | null) ?? Buffer.alloc(0)
+/** The numbers of the chunks that a bitmap names, so many at once as are asked for in one request. */
+function* chunkSlices(bitmap: Buffer | null): Generator<number[]> {
   let slice: number[] = []
-  for (let chunk = 0; chunk < bitmap.length * 8; chunk += 1) {
-    if (((bitmap[chunk >> 3] ?? 0) & (128 >> (chunk & 7))) === 0) continue
+  for (let chunk = 0; chunk < (bitmap?.length ?? 0) * 8; chunk += 1) {
+    if (((bitmap?.[chunk >> 3] ?? 0) & (128 >> (chunk & 7))) === 0) continue
     slice.push(chunk)
     if (slice.length === CHUNKS_AT_ONCE) {
       yield slice

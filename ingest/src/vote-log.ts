@@ -39,11 +39,12 @@ export const createVoteLog = ({ nats, shard, appendTimeoutMs }: VoteLogOptions):
   return {
     async append(id, payload, expected) {
       try {
-        await nats.js.publish(voteSubject(shard), payload, {
+        const appended = nats.js.publish(voteSubject(shard), payload, {
           msgID: messageId(id),
           expect: { streamName: voteStream(shard), lastSequence: expected },
           timeout: appendTimeoutMs,
         })
+        await nats.onThisConnection(appended)
         return 'stored'
       } catch (error) {
         // Only the fence's own answer is a refusal. Whatever else went wrong, the message may be in the log.

@@ -54,10 +54,14 @@ export const createVotedSet = (shards: number): VotedSet => {
       return (byte & mask) === 0
     },
     addChunk(event, chunk, bits) {
-      const own = chunkOf(event, chunk)
-      for (const [index, byte] of bits.subarray(0, CHUNK_BYTES).entries()) {
-        own[index] = (own[index] ?? 0) | byte
-      }
+      const known = events.get(event)?.get(chunk)
+      const own = known ?? chunkOf(event, chunk)
+      const added = bits.subarray(0, CHUNK_BYTES)
+      // Tens of thousands of chunks are added while a shard has no owner.
+      if (!known) own.set(added)
+      else
+        for (let index = 0; index < added.length; index += 1)
+          own[index] = (own[index] ?? 0) | (added[index] ?? 0)
     },
     drop(event) {
       events.delete(event)

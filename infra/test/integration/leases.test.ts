@@ -73,6 +73,43 @@ describe('leases', () => {
     assert.ok(performance.now() - beganMs < 1_000)
   })
 
+  /** An instance that prepares as long as it is told to. */
+  const holdPrepared = async (role: string, instance: string, prepare: (shard: Shard) => Promise<void>) => {
+    const { bucket } = await open()
+    const working = new Set<Shard>()
+    const work = async (shard: Shard, signal: AbortSignal): Promise<void> => {
+      working.add(shard)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      working.delete(shard)
+    }
+    const leases = await holdLeases({ bucket, role, instance, shards: 1, logger, work, prepare })
+    holders.push(leases)
+    return { leases, working }
+  }
+
+  it('a lease that changes hands in order is worked under until the next instance is prepared', async () => {
+    const one = await holdPrepared('prepared', 'one', async () => undefined)
+    await until(() => one.working.size === 1)
+    const seenWorking: boolean[] = []
+    const two = await holdPrepared('prepared', 'two', async () => {
+      await pause(300)
+      seenWorking.push(one.working.size === 1)
+    })
+    await one.leases.stop()
+    await until(() => two.working.size === 1)
+    assert.deepEqual(seenWorking, [true])
+  })
+
+  it('an instance that is not ready in time gets the lease all the same', async () => {
+    const one = await holdPrepared('unprepared', 'one', async () => undefined)
+    await until(() => one.working.size === 1)
+    const two = await holdPrepared('unprepared', 'two', () => new Promise(() => undefined))
+    const beganMs = performance.now()
+    await one.leases.stop()
+    await until(() => two.working.size === 1)
+    assert.ok(performance.now() - beganMs < 2_000)
+  })
+
   it('an instance that is cut off is followed when its lease has run out, and has stopped by then', async () => {
     const one = await hold('cut', 'one', 1)
     await until(() => one.working.size === 1)

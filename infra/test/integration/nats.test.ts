@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { createLogger } from '../../src/logging.js'
-import { connectNats } from '../../src/nats.js'
+import { ConnectionReplacedError, connectNats } from '../../src/nats.js'
 import { startServersForTest, type TestServers } from '../../src/servers/test-servers.js'
 
 const logger = createLogger('test', 'silent')
@@ -34,6 +34,37 @@ describe('the connection to NATS', () => {
     try {
       assert.ok(performance.now() - beganMs < 8_000)
       assert.ok(nats.connected())
+    } finally {
+      await nats.close()
+      for (const socket of sockets) socket.destroy()
+      door.close()
+    }
+  })
+
+  it('that falls silent is left for a new one, and what was asked on it fails then', async () => {
+    const sockets: Socket[] = []
+    const door = createServer((near) => {
+      const far = connect(servers.get('nats').port, '127.0.0.1')
+      sockets.push(near, far)
+      for (const socket of [near, far]) socket.on('error', () => undefined)
+      near.pipe(far).pipe(near)
+    }).listen(0, '127.0.0.1')
+    await once(door, 'listening')
+    const { port } = door.address() as AddressInfo
+    const nats = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test', logger })
+    try {
+      nats.connection.subscribe('question')
+      await nats.connection.flush()
+      for (const socket of sockets) {
+        socket.unpipe()
+        socket.resume()
+      }
+      const beganMs = performance.now()
+      const asked = nats.connection.request('question', '', { timeout: 20_000 })
+      await assert.rejects(nats.onThisConnection(asked), ConnectionReplacedError)
+      assert.ok(performance.now() - beganMs < 3_500)
+      await nats.connection.flush()
+      asked.catch(() => undefined)
     } finally {
       await nats.close()
       for (const socket of sockets) socket.destroy()

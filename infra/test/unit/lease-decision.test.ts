@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { allShards, type Shard } from '@votestream/schema/numbers'
 import fc from 'fast-check'
-import { decideLeases } from '../../src/lease-decision.js'
+import { decideLeases, decideSuccession } from '../../src/lease-decision.js'
 
 /** Instances that decide in turn, each seeing what the others hold, until nothing changes. */
 const settle = (shards: number, members: number): Map<number, Set<Shard>> => {
@@ -40,5 +40,18 @@ describe('the decision on leases', () => {
     const { release, take } = decideLeases({ shards: allShards(4), held, taken: new Set(), members: 2 })
     assert.equal(release.length, 2)
     assert.equal(take.length, 0)
+  })
+
+  it('an instance expects what others hold above their share, and all of who leaves, up to its own share', () => {
+    const [first, second, third, fourth] = allShards(4) as [Shard, Shard, Shard, Shard]
+    const shards = allShards(4)
+    const owners = new Map([first, second, third, fourth].map((shard) => [shard, 'one'] as const))
+    const newcomer = { shards, held: new Set<Shard>(), members: 2, owners }
+    assert.deepEqual(decideSuccession({ ...newcomer, leaving: new Set() }), [third, fourth])
+    const alone = { shards, held: new Set([third, fourth]), members: 1, owners }
+    assert.deepEqual(decideSuccession({ ...alone, leaving: new Set(['one']) }), [first, second])
+    const shared = new Map([first, second].map((shard) => [shard, 'one'] as const))
+    const settled = { shards, held: new Set([third, fourth]), members: 2, owners: shared }
+    assert.deepEqual(decideSuccession({ ...settled, leaving: new Set() }), [])
   })
 })

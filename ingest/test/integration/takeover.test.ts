@@ -213,4 +213,20 @@ describe('taking over a shard', () => {
     abort.abort()
     await lane
   })
+
+  it('what was learned ahead is gone on with from where it ends, unless the log is another one', async () => {
+    await append(eventNumber(7), 1_000)
+    const ahead = await takeOver(options(redis))
+    await append(eventNumber(8), 1_000)
+    const next = await takeOver({ ...options(redis), ahead })
+    assert.equal(next.state, ahead.state)
+    assert.equal(next.lastSequence, 2)
+    for (const event of events) assert.ok(next.state.voted.has(event, voter))
+    await nats.jsm.streams.delete(voteStream(shard))
+    await ensureVoteStreams(nats, { shards: 1, replicas: 1 })
+    for (let message = 0; message < 3; message += 1) await append(eventNumber(8), 1_000)
+    const anew = await takeOver({ ...options(redis), ahead: next })
+    assert.equal(anew.lastSequence, 3)
+    assert.equal(anew.state.voted.has(eventNumber(7), voter), false)
+  })
 })
