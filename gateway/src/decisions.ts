@@ -115,6 +115,6 @@ export const createDecidedLogs = ({
       subject: decideSubject(shardOf(decision.voter, shards)),
       payload: decideRequest.encode({ decision }),
       isDone: (reply) => decideReply.decode(reply).decided,
-      deadlineMs: Date.now() + ackDeadlineMs,
+      deadlineMs: performance.now() + ackDeadlineMs,
     }),
 })

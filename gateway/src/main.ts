@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
@@ -67,13 +68,15 @@ await runService(logger, async (lifecycle) => {
   }
 
   const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
+  const { now, stop: stopClock } = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
+  onStop('clock', stopClock)
   const store = createStore(nats)
   const ids = rememberIds(createOpaqueIds(environment.ID_SECRET))
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
   const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
+  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
@@ -81,8 +84,8 @@ await runService(logger, async (lifecycle) => {
   const results = createResults({ redis, shards })
   const intake = createVoteIntake({ nats, shards, logger })
   onStop('vote intake', intake.stop)
-  const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
-  const voting = createVoting({ ids, store, catalog, intake, results })
+  const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
+  const voting = createVoting({ ids, store, catalog, intake, results, now })
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
@@ -117,7 +120,7 @@ await runService(logger, async (lifecycle) => {
     tokens,
     ids,
     logger,
-    now: Date.now,
+    now,
     introspection: environment.NODE_ENV !== 'production',
   })
   const app = await createHttpServer({

@@ -16,6 +16,7 @@ interface OwnerRequest {
   readonly payload: Uint8Array
   /** Whether a reply says that it is done. */
   readonly isDone: (reply: Uint8Array) => boolean
+  /** By the monotonic clock of this process. */
   readonly deadlineMs: number
 }
 
@@ -26,7 +27,7 @@ interface OwnerRequest {
 export const askUntilDone = async (request: OwnerRequest): Promise<void> => {
   const { nats, subject, payload, isDone, deadlineMs } = request
   for (;;) {
-    const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, deadlineMs - Date.now()))
+    const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, deadlineMs - performance.now()))
     // What is sent while the broker is away would wait in the connection, and be done long after it was given up.
     const done =
       nats.connected() &&
@@ -35,7 +36,7 @@ export const askUntilDone = async (request: OwnerRequest): Promise<void> => {
         .then((reply) => isDone(reply.data))
         .catch(() => false))
     if (done) return
-    if (Date.now() >= deadlineMs) throw votesUnavailable()
+    if (performance.now() >= deadlineMs) throw votesUnavailable()
     await pause(AGAIN_MS)
   }
 }

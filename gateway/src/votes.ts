@@ -44,6 +44,7 @@ interface VoteIntakeOptions {
 
 interface Waiting {
   readonly vote: Vote
+  /** By the monotonic clock: a wall clock that is set must neither end a wait nor prolong it. */
   readonly deadlineMs: number
   readonly resolve: (outcome: Exclude<Outcome, 'unavailable'>) => void
   readonly reject: (error: VotestreamError) => void
@@ -67,11 +68,11 @@ export const createVoteIntake = ({
       const lane = lanes[shardOf(submission.voter, shards)]
       return new Promise((resolve, reject) => {
         const vote: Vote = { ...submission, ackedAtMs: 0, flags: 0 }
-        lane?.add({ vote, deadlineMs: Date.now() + ackDeadlineMs, resolve, reject })
+        lane?.add({ vote, deadlineMs: performance.now() + ackDeadlineMs, resolve, reject })
       })
     },
     async close(event) {
-      const deadlineMs = Date.now() + ackDeadlineMs
+      const deadlineMs = performance.now() + ackDeadlineMs
       const payload = closeRequest.encode({ event })
       const isDone = (reply: Uint8Array): boolean => closeReply.decode(reply).closed
       await Promise.all(
@@ -135,7 +136,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes?.[index] ?? 'unavailable'
       if (outcome !== 'unavailable') waiting.resolve(outcome)
-      else if (Date.now() >= waiting.deadlineMs) waiting.reject(votesUnavailable())
+      else if (performance.now() >= waiting.deadlineMs) waiting.reject(votesUnavailable())
       else open.push(waiting)
     }
     if (open.length > 0) await pause(AGAIN_MS)
@@ -146,7 +147,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
   const ask = async (batch: Waiting[]): Promise<Outcome[] | null> => {
     try {
       const payload = submissionBatch.encode({ votes: batch.map(({ vote }) => vote) })
-      const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, latestDeadline(batch) - Date.now()))
+      const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, latestDeadline(batch) - performance.now()))
       const reply = await nats.onThisConnection(
         nats.connection.request(ingestSubject(shard), payload, { timeout }),
       )

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
@@ -9,7 +10,6 @@ import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import type { EventNumber } from '@votestream/schema/numbers'
-import { brokerTimeMs, followBrokerClock } from './broker-clock.js'
 import { readIngestEnvironment } from './environment.js'
 import { createHalting } from './halting.js'
 import { createReadAhead } from './read-ahead.js'
@@ -52,11 +52,12 @@ await runService(logger, async ({ onStop }) => {
   onStop('health server', health.stop)
 
   await ensureVoteStreams(nats, { shards, replicas })
+  const closings = new Map<EventNumber, number>()
+  const eventsBucket = await openEventsBucket(nats, replicas)
   const clock = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
   onStop('clock', clock.stop)
-  const closings = new Map<EventNumber, number>()
   const catalog = await watchCatalog({
-    bucket: await openEventsBucket(nats, replicas),
+    bucket: eventsBucket,
     logger,
     project: ({ closesAtMs }) => ({ closesAtMs }),
     onChange: ({ number, closesAtMs }) => {

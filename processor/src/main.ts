@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
@@ -57,6 +58,9 @@ await runService(logger, async ({ onStop }) => {
 
   await ensureVoteStreams(nats, { shards, replicas })
   const deadLetters = await openDeadLetters(nats, replicas)
+  const eventsBucket = await openEventsBucket(nats, replicas)
+  const clock = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
+  onStop('clock', clock.stop)
   await redisReady(redis, REDIS_WAIT_MS)
   await refuseEviction(redis)
   const common = { bucket: await openLeasesBucket(nats, replicas), instance, shards, logger }
@@ -109,16 +113,21 @@ await runService(logger, async ({ onStop }) => {
         retention,
         metrics,
         logger,
-        now: Date.now,
+        now: clock.now,
         signal,
       }),
   })
   onStop('janitor', janitor.stop)
   lanes.push(janitor)
 
-  const tables = createCatalogTables({ clickhouse, logger, ids: createOpaqueIds(environment.ID_SECRET) })
+  const tables = createCatalogTables({
+    clickhouse,
+    logger,
+    ids: createOpaqueIds(environment.ID_SECRET),
+    now: clock.now,
+  })
   const catalog = await watchCatalog({
-    bucket: await openEventsBucket(nats, replicas),
+    bucket: eventsBucket,
     logger,
     project: ({ number }) => ({ number }),
     onChange: tables.learn,

@@ -18,6 +18,8 @@ interface CatalogTablesOptions {
   readonly logger: Logger
   /** Without it the tables hold no public identifiers. */
   readonly ids?: OpaqueIds
+  /** Rows written later stand: instances must agree on it. */
+  readonly now: () => number
   readonly pauseMs?: number
 }
 
@@ -30,13 +32,14 @@ export const createCatalogTables = ({
   clickhouse,
   logger,
   ids,
+  now,
   pauseMs = PAUSE_MS,
 }: CatalogTablesOptions): CatalogTables => {
   // The latest state of each event that is not written: never more than the catalog itself holds.
   const waiting = new Map<EventNumber, EventRecord>()
 
   const write = async (records: readonly EventRecord[]): Promise<void> => {
-    const writtenAtMs = Date.now()
+    const writtenAtMs = now()
     await clickhouse.insert({
       table: 'contestant_records',
       values: records.flatMap((record) => contestantRows(record, ids, writtenAtMs)),

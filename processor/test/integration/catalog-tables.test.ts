@@ -58,7 +58,7 @@ describe('The tables of the catalog', function () {
   it('hold the latest state of each event once, and its contestants by their public identifiers', async () => {
     const ids = createOpaqueIds('a secret of a test')
     const logger = createLogger('catalog-test', 'silent')
-    const tables = createCatalogTables({ clickhouse, logger, ids, pauseMs: 10 })
+    const tables = createCatalogTables({ clickhouse, logger, now: Date.now, ids, pauseMs: 10 })
     const ended = new AbortController()
     const running = tables.run(ended.signal)
     tables.learn(record(1, null))

@@ -2,8 +2,8 @@ import { cpSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } fr
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { ChaosSystem } from './processes.js'
-import { type PlannedFault, PROXIED } from './schedule.js'
+import { type ChaosSystem, INSTANCES } from './processes.js'
+import { type PlannedFault, PROXIED, type Proxied, SERVICES } from './schedule.js'
 import type { ProxyFault } from './tcp-proxy.js'
 
 interface FaultDeps {
@@ -18,6 +18,7 @@ export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<voi
   const { system } = deps
   const proxied = PROXIED.find((server) => name.endsWith(`-${server}`))
   const proxyFault = proxyFaultOf(name)
+  const full = PROXIED.find((server) => name === `full-${server}`)
   if (name.startsWith('kill-')) {
     for (const target of targets) system.signal(target, 'SIGKILL')
   } else if (name.startsWith('stop-')) {
@@ -28,6 +29,10 @@ export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<voi
     system.proxies[proxied].begin(proxyFault)
     await pause(lastsMs)
     system.proxies[proxied].end()
+  } else if (full) {
+    await fillDisk(system, full, fault)
+  } else if (/^clocks?-/.test(name)) {
+    await setClocks(system, fault)
   } else if (name === 'flushall') {
     await flushRedis(system.direct.redisUrl)
   } else if (name === 'redis-older-file') {
@@ -42,8 +47,34 @@ export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<voi
 }
 
 /** Ends whatever lasts. */
-export const heal = (system: ChaosSystem): void => {
-  for (const server of PROXIED) system.proxies[server].end()
+export const heal = async (system: ChaosSystem): Promise<void> => {
+  for (const server of PROXIED) {
+    system.proxies[server].end()
+    await system.disks[server]?.free()
+  }
+  for (const name of SERVICES.flatMap((service) => INSTANCES[service])) system.clocks.set(name, 0)
+}
+
+/** While the disk is full, the server may be killed: what comes up meanwhile begins on a full disk. */
+const fillDisk = async (system: ChaosSystem, server: Proxied, fault: PlannedFault): Promise<void> => {
+  const disk = system.disks[server]
+  if (!disk) throw new Error(`${server} has no disk of its own`)
+  await disk.fill()
+  await lastWithKill(system, fault)
+  await disk.free()
+}
+
+/** While one clock is wrong, the other process of its kind may be killed: this one takes its work over. */
+const setClocks = async (system: ChaosSystem, fault: PlannedFault): Promise<void> => {
+  for (const target of fault.targets) system.clocks.set(target, fault.jumpMs)
+  await lastWithKill(system, fault)
+  for (const target of fault.targets) system.clocks.set(target, 0)
+}
+
+const lastWithKill = async (system: ChaosSystem, { kills, lastsMs }: PlannedFault): Promise<void> => {
+  await pause(lastsMs / 2)
+  for (const name of kills) system.signal(name, 'SIGKILL')
+  await pause(lastsMs / 2)
 }
 
 const proxyFaultOf = (name: string): ProxyFault | undefined =>

@@ -1,4 +1,5 @@
 import { type AttemptRecord, attemptsOf, type LedgerLine } from './ledger.js'
+import type { FaultName } from './schedule.js'
 
 /** An entry of the log, and what the rules of counting make of it. */
 export interface LoggedVote {
@@ -8,6 +9,7 @@ export interface LoggedVote {
   readonly voter: number
   readonly contestant: number
   readonly outcome: 'counted' | 'rejected' | 'superseded'
+  readonly ackedAtMs: number
 }
 
 export interface LogContents {
@@ -17,18 +19,23 @@ export interface LogContents {
 }
 
 /** What can be wrong, in the columns of the report. */
-export type Column = 'lost' | 'doubled' | 'stuck' | 'other'
+export type Column = 'lost' | 'doubled' | 'stuck' | 'late' | 'other'
 
 export interface Violation {
   readonly column: Column
   readonly what: string
   /** When the vote at fault was first sent; undefined where no vote is at fault. */
   readonly atMs: number | undefined
+  /** The fault behind it, where that is known. */
+  readonly fault?: FaultName
   readonly detail: string
 }
 
 /** A repeat with the same key gets the same answer for this long; later the vote itself answers, with 409. */
 const REMEMBERED_MS = 28_000
+
+/** The broker tells when a vote was acknowledged, the client when it was sent: clocks of one machine. */
+const CLOCK_TOLERANCE_MS = 1_000
 
 /** What clients were told, against what the log holds. Contestants tell the attempts of a voter apart. */
 export const judge = (lines: readonly LedgerLine[], log: LogContents): Violation[] => {
@@ -73,6 +80,9 @@ const judgeAttempt = (
       if (!entry) return found('lost', '200 and not in the log')
       if (entry.outcome !== 'counted') return found('lost', `200 and ${entry.outcome}`)
       if (final.voteId !== attempt.voteId) return found('other', '200 with another vote_id')
+      if (!isBetween(entry.ackedAtMs, attempt.atMs, final.atMs)) {
+        return found('other', 'acknowledged at a time that it was not under way')
+      }
       return []
     case 409:
       if (final.code !== 'DUPLICATE_VOTE') return found('other', `409 ${final.code}`)
@@ -88,6 +98,9 @@ const judgeAttempt = (
       return []
   }
 }
+
+const isBetween = (atMs: number, fromMs: number, untilMs: number): boolean =>
+  atMs >= fromMs - CLOCK_TOLERANCE_MS && atMs <= untilMs + CLOCK_TOLERANCE_MS
 
 /** What concerns a voter, whichever attempt it was. */
 const judgeVoters = (
@@ -120,9 +133,18 @@ const judgeVoters = (
   return violations
 }
 
-/** An event whose closing was answered is closed in every shard, once. */
-const judgeClosings = (lines: readonly LedgerLine[], log: LogContents): Violation[] =>
-  lines
+/** An event whose closing was answered is closed in every shard; one that nobody closed is closed in none. */
+const judgeClosings = (lines: readonly LedgerLine[], log: LogContents): Violation[] => {
+  const closing = new Set(lines.filter(({ kind }) => kind === 'closing').map((line) => eventOf(line)))
+  const unasked = log.closings
+    .filter(({ event }) => !closing.has(event))
+    .map((entry) => ({
+      column: 'other' as const,
+      what: 'closed by nobody',
+      atMs: undefined,
+      detail: JSON.stringify(entry),
+    }))
+  const missing = lines
     .filter((line) => line.kind === 'closed')
     .flatMap(({ event, atMs }) =>
       Array.from({ length: log.shards }, (_, shard) => shard)
@@ -136,3 +158,5 @@ const judgeClosings = (lines: readonly LedgerLine[], log: LogContents): Violatio
           detail: `event ${event}, shard ${shard}`,
         })),
     )
+  return [...unasked, ...missing]
+}

@@ -14,7 +14,9 @@ import { createProcessRecord } from '../process-record.js'
 import { ensureSecrets, type Secrets } from '../secrets.js'
 import { credentialsOf, type NodeProgram, serviceSpec, serviceVariables, taskSpec } from '../service-specs.js'
 import { createSupervisor, type Supervisor, type SupervisorEvent } from '../supervisor.js'
-import type { Kind, Proxied } from './schedule.js'
+import { type Clocks, createClocks } from './clocks.js'
+import { type Kind, PROXIED, type Proxied } from './schedule.js'
+import { mountSmallDisk, type SmallDisk } from './small-disk.js'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js'
 
 /** Which processes there are; two of each service, so that leases move and stale owners wake up. */
@@ -34,6 +36,9 @@ export interface ChaosSystem {
   /** Past the proxies: for whoever judges. */
   readonly direct: Addresses
   readonly proxies: Readonly<Record<Proxied, TcpProxy>>
+  /** Undefined where mounting is not permitted. */
+  readonly disks: Readonly<Record<Proxied, SmallDisk | undefined>>
+  readonly clocks: Clocks
   readonly natsDataDir: string
   readonly redisDataDir: string
   /** Sends a signal, if the process runs at the moment. @returns a way to send a second one to the same process. */
@@ -46,6 +51,12 @@ export interface ChaosSystem {
 /** Quick, because what is measured is the services' recovery; still with backoff. */
 const RESTART_POLICY = { firstDelayMs: 250, delayMsMax: 1_000, ranWellMs: 5_000 }
 const STOP_WITHIN_MS = 12_000
+/** Far more than a run of hours needs; a file system in memory takes only what is on it. */
+const DISK_BYTES: Readonly<Record<Proxied, number>> = {
+  nats: 384 * 1024 ** 2,
+  redis: 64 * 1024 ** 2,
+  clickhouse: 512 * 1024 ** 2,
+}
 
 /** Everything that `npm start` starts, on free ports, and the services twice. Nothing is left when it throws. */
 export const startChaosSystem = async (
@@ -71,16 +82,19 @@ export const startChaosSystem = async (
     redis: await startTcpProxy(environment.REDIS_PORT),
     clickhouse: await startTcpProxy(environment.CLICKHOUSE_PORT),
   }
+  const disks = disksOf(folder)
+  const clocks = createClocks(join(folder, 'clocks'))
   const stop = async () => {
     // A process that is stopped would not hear that it shall end.
     for (const pid of pids.values()) send(pid, 'SIGCONT')
     await supervisor.stop()
     await Promise.all(Object.values(proxies).map((proxy) => proxy.close()))
     record.remove()
+    for (const disk of Object.values(disks)) disk?.unmount()
   }
   let running: Awaited<ReturnType<typeof startProcesses>>
   try {
-    running = await startProcesses(supervisor, environment, secrets, proxies)
+    running = await startProcesses({ supervisor, environment, secrets, proxies, clocks })
   } catch (error) {
     await stop()
     throw error
@@ -91,6 +105,8 @@ export const startChaosSystem = async (
     gatewayUrls: running.gatewayUrls,
     direct: addressesOf(environment),
     proxies,
+    disks,
+    clocks,
     natsDataDir: join(folder, 'nats'),
     redisDataDir: join(folder, 'redis'),
     signal(name, signal) {
@@ -121,12 +137,18 @@ const ownEnvironment = async (folder: string): Promise<Environment> => {
   return parseEnvironment(variables, folder)
 }
 
-const startProcesses = async (
-  supervisor: Supervisor,
-  environment: Environment,
-  secrets: Secrets,
-  proxies: ChaosSystem['proxies'],
-) => {
+const disksOf = (folder: string): ChaosSystem['disks'] => {
+  const [nats, redis, clickhouse] = PROXIED.map((name) =>
+    mountSmallDisk(join(folder, name), DISK_BYTES[name]),
+  )
+  return { nats, redis, clickhouse }
+}
+
+interface Starting extends Pick<ChaosSystem, 'environment' | 'secrets' | 'proxies' | 'clocks'> {
+  readonly supervisor: Supervisor
+}
+
+const startProcesses = async ({ supervisor, environment, secrets, proxies, clocks }: Starting) => {
   const credentials = credentialsOf(environment, secrets)
   const logFolder = join(environment.DATA_DIR, 'logs')
   mkdirSync(logFolder, { recursive: true })
@@ -143,24 +165,24 @@ const startProcesses = async (
   const services: ServerSpec[] = []
   for (const service of ['ingest', 'processor'] as const) {
     for (const name of INSTANCES[service]) {
-      services.push(serviceSpec(service, await freePort(), program, name))
+      services.push(clocks.settable(serviceSpec(service, await freePort(), program, name)))
     }
   }
-  const gateways = await gatewaySpecs(program)
+  const gateways = await gatewaySpecs(program, clocks)
   services.push(...gateways.map(({ spec }) => spec))
   // The first of each makes what is missing; two at once would be a start that nobody does.
   for (const spec of services) await supervisor.start(spec)
   return { specs: [...servers, ...services], gatewayUrls: gateways.map(({ url }) => url) }
 }
 
-const gatewaySpecs = (program: NodeProgram) =>
+const gatewaySpecs = (program: NodeProgram, clocks: Clocks) =>
   Promise.all(
     INSTANCES.gateway.map(async (name) => {
       const port = await freePort()
       const own = { ...program, env: { ...program.env, GATEWAY_PORT: String(port) } }
       return {
         url: `http://127.0.0.1:${port}`,
-        spec: serviceSpec('gateway', await freePort(), own, name),
+        spec: clocks.settable(serviceSpec('gateway', await freePort(), own, name)),
       }
     }),
   )

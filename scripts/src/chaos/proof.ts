@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { logPosition, readLogRange } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
@@ -6,14 +7,58 @@ import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { allShards, type Shard } from '@votestream/schema/numbers'
 import { logMessage } from '@votestream/schema/votes'
 import { reconcile } from '../books/reconciliation.js'
-import type { LogContents, LoggedVote, Violation } from './judgement.js'
+import { isExact, judgeBoards } from './board-history.js'
+import { judge, type LogContents, type LoggedVote, type Violation } from './judgement.js'
+import { type AttemptRecord, attemptsOf, readLedger } from './ledger.js'
+import type { VotedEvent } from './load.js'
 import type { ChaosSystem } from './processes.js'
+import type { Viewer } from './viewer.js'
 
 const DRAIN_MS = 60_000
+const LOOK_EVERY_MS = 200
 const MESSAGES_MAX = 256
+const LAST_BOARD_WAIT_MS = 20_000
+
+export interface Proof {
+  readonly attempts: readonly AttemptRecord[]
+  /** Answers that ended an attempt, by status. */
+  readonly answers: Readonly<Record<string, number>>
+  readonly violations: readonly Violation[]
+}
+
+interface ToProve {
+  readonly system: ChaosSystem
+  readonly nats: Nats
+  readonly ledgerFile: string
+  readonly viewer: Viewer
+  readonly main: VotedEvent
+}
+
+/** What clients were told, what the log holds, what viewers saw and what the books say: all the same, or not. */
+export const prove = async ({ system, nats, ledgerFile, viewer, main }: ToProve): Promise<Proof> => {
+  const { SHARDS: shards } = system.environment
+  const log = await readLogContents(nats, shards)
+  const counted = countedOf(log, main.number)
+  const untilMs = performance.now() + LAST_BOARD_WAIT_MS
+  const isLast = () => {
+    const last = viewer.boards.at(-1)
+    return last !== undefined && isExact(last, counted)
+  }
+  while (!isLast() && performance.now() < untilMs) await pause(LOOK_EVERY_MS)
+  // From the file, as whoever finds it after a crash would.
+  const lines = readLedger(ledgerFile)
+  const attempts = attemptsOf(lines)
+  const answers: Record<string, number> = {}
+  for (const { final } of attempts) {
+    const status = String(final?.status ?? 'none')
+    answers[status] = (answers[status] ?? 0) + 1
+  }
+  const violations = [...judge(lines, log), ...judgeBoards(viewer.boards, counted)]
+  return { attempts, answers, violations: [...violations, ...(await judgeBooks(system))] }
+}
 
 /** Every vote and closing in the log, with what the rules of counting make of each. */
-export const readLogContents = async (nats: Nats, shards: number): Promise<LogContents> => {
+const readLogContents = async (nats: Nats, shards: number): Promise<LogContents> => {
   const parts = await Promise.all(allShards(shards).map((shard) => readShardLog(nats, shard)))
   return {
     shards,
@@ -33,12 +78,12 @@ const readShardLog = async (nats: Nats, shard: Shard) => {
   for await (const entries of readLogRange({ ...range, signal: ended.signal })) {
     for (const { sequence, data } of entries) {
       const message = logMessage.decode(data)
-      for (const { event, voter, contestant, flags } of message.votes) {
+      for (const { event, voter, contestant, flags, ackedAtMs } of message.votes) {
         const name = `${event}.${voter}`
         const isRejected = flags !== 0 || closed.has(event)
         const outcome = voted.has(name) ? 'superseded' : isRejected ? 'rejected' : 'counted'
         voted.add(name)
-        votes.push({ shard, sequence, event, voter, contestant, outcome })
+        votes.push({ shard, sequence, event, voter, contestant, outcome, ackedAtMs })
       }
       for (const { event } of message.closings) {
         closed.add(event)
@@ -51,7 +96,7 @@ const readShardLog = async (nats: Nats, shard: Shard) => {
 }
 
 /** How many counted votes each contestant of an event has. */
-export const countedOf = ({ votes }: LogContents, event: number): ReadonlyMap<number, number> => {
+const countedOf = ({ votes }: LogContents, event: number): ReadonlyMap<number, number> => {
   const counted = new Map<number, number>()
   for (const vote of votes) {
     if (vote.event !== event || vote.outcome !== 'counted') continue
@@ -61,7 +106,7 @@ export const countedOf = ({ votes }: LogContents, event: number): ReadonlyMap<nu
 }
 
 /** The books, once both sinks have drained: Redis, ClickHouse, its windows and a replay, laid side by side. */
-export const judgeBooks = async (system: ChaosSystem): Promise<Violation[]> => {
+const judgeBooks = async (system: ChaosSystem): Promise<Violation[]> => {
   const { direct, environment, secrets } = system
   const logger = createLogger('chaos', 'silent')
   const nats = await connectNats({ url: direct.natsUrl, name: 'chaos-books', logger })

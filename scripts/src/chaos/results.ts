@@ -1,70 +1,81 @@
 import type { Column, Violation } from './judgement.js'
 import type { AttemptRecord } from './ledger.js'
-
-/** A fault that was done, and when the next one came. */
-export interface DoneFault {
-  readonly name: string
-  readonly atMs: number
-  readonly untilMs: number
-}
+import type { DoneFault, Recovery } from './recovery.js'
+import type { Level } from './service-levels.js'
 
 /** One fault over all its runs. */
 export interface FaultRow extends Record<Column, number> {
   readonly fault: string
   readonly runs: number
-  /** From the fault until a vote sent after it was acknowledged in every shard. Undefined: not in its time. */
+  /** Until votes were acknowledged in every shard, and until boards moved. Undefined: not in its time. */
   readonly recoveryMsMax: number | undefined
+  readonly boardsMsMax: number | undefined
   /** Of votes first sent between the fault and the next one, until their answer, repeats and waits included. */
   readonly p99MsMax: number | undefined
+  /** p99 of what nothing excuses. Undefined: it is excused, or too little was seen. */
+  readonly acknowledgedMs: number | undefined
+  readonly shownMs: number | undefined
+}
+
+export interface Results {
+  readonly recoveries: readonly Recovery[]
+  readonly attempts: readonly AttemptRecord[]
+  readonly violations: readonly Violation[]
+  readonly acknowledged: Level
+  readonly shown: Level
 }
 
 /** What happened between the faults, or before the first. */
 const NO_FAULT = '(no fault)'
 
-export const resultsOf = (
-  done: readonly DoneFault[],
-  attempts: readonly AttemptRecord[],
-  violations: readonly Violation[],
-  shards: number,
-): FaultRow[] => {
+export const resultsOf = ({ recoveries, attempts, violations, acknowledged, shown }: Results): FaultRow[] => {
+  const done = recoveries.map(({ fault }) => fault)
   const names = [...new Set(done.map(({ name }) => name))].sort()
-  const faultAt = (atMs: number | undefined): string =>
-    done.findLast((fault) => atMs !== undefined && fault.atMs <= atMs)?.name ?? NO_FAULT
-  return [NO_FAULT, ...names].map((name) => {
-    const own = done.filter((fault) => fault.name === name)
-    const first = done[0]?.atMs ?? Number.POSITIVE_INFINITY
-    const spans = name === NO_FAULT ? [{ name, atMs: 0, untilMs: first }] : own
+  const faultOf = ({ fault, atMs }: Violation): string =>
+    fault ?? done.findLast((one) => atMs !== undefined && one.atMs <= atMs)?.name ?? NO_FAULT
+  const counts = (name: string): Record<Column, number> => {
     const count = (column: Column) =>
-      violations.filter((violation) => violation.column === column && faultAt(violation.atMs) === name).length
+      violations.filter((violation) => violation.column === column && faultOf(violation) === name).length
     return {
-      fault: name,
-      runs: own.length,
       lost: count('lost'),
       doubled: count('doubled'),
       stuck: count('stuck'),
+      late: count('late'),
       other: count('other'),
-      recoveryMsMax: most(own.map((fault) => recoveryMs(fault, attempts, shards))),
-      p99MsMax: most(spans.map((span) => p99Ms(span, attempts))),
     }
-  })
-}
-
-const recoveryMs = (
-  fault: DoneFault,
-  attempts: readonly AttemptRecord[],
-  shards: number,
-): number | undefined => {
-  const first = new Array<number>(shards).fill(Number.POSITIVE_INFINITY)
-  for (const { attempt, final } of attempts) {
-    if (attempt.atMs < fault.atMs || attempt.atMs >= fault.untilMs || final?.status !== 200) continue
-    const shard = attempt.voter % shards
-    first[shard] = Math.min(first[shard] ?? 0, final.atMs)
   }
-  const last = Math.max(...first)
-  return Number.isFinite(last) ? last - fault.atMs : undefined
+  const before = { atMs: 0, untilMs: done[0]?.atMs ?? Number.POSITIVE_INFINITY }
+  return [
+    {
+      fault: NO_FAULT,
+      runs: 0,
+      ...counts(NO_FAULT),
+      recoveryMsMax: undefined,
+      boardsMsMax: undefined,
+      p99MsMax: p99Ms(before, attempts),
+      acknowledgedMs: acknowledged.quietMs,
+      shownMs: shown.quietMs,
+    },
+    ...names.map((name): FaultRow => {
+      const own = recoveries.filter(({ fault }) => fault.name === name)
+      return {
+        fault: name,
+        runs: own.length,
+        ...counts(name),
+        recoveryMsMax: most(own.map((recovery) => recovery.acknowledged.tookMs)),
+        boardsMsMax: most(own.map((recovery) => recovery.shown.tookMs)),
+        p99MsMax: most(own.map(({ fault }) => p99Ms(fault, attempts))),
+        acknowledgedMs: acknowledged.byFault.get(name),
+        shownMs: shown.byFault.get(name),
+      }
+    }),
+  ]
 }
 
-const p99Ms = (span: DoneFault, attempts: readonly AttemptRecord[]): number | undefined => {
+const p99Ms = (
+  span: Pick<DoneFault, 'atMs' | 'untilMs'>,
+  attempts: readonly AttemptRecord[],
+): number | undefined => {
   const latencies = attempts
     .filter(({ attempt }) => attempt.atMs >= span.atMs && attempt.atMs < span.untilMs)
     .flatMap(({ attempt, final }) => (final ? [final.atMs - attempt.atMs] : []))
@@ -75,27 +86,4 @@ const p99Ms = (span: DoneFault, attempts: readonly AttemptRecord[]): number | un
 const most = (values: readonly (number | undefined)[]): number | undefined => {
   const known = values.filter((value) => value !== undefined)
   return known.length === 0 ? undefined : Math.max(...known)
-}
-
-const HEADINGS = ['fault', 'runs', 'lost', 'doubled', 'stuck', 'other', 'worst recovery', 'worst p99']
-
-export const resultsTable = (rows: readonly FaultRow[]): string => {
-  const ms = (value: number | undefined) => (value === undefined ? '-' : `${Math.round(value)} ms`)
-  const cells = rows.map((row) => [
-    row.fault,
-    ...[row.runs, row.lost, row.doubled, row.stuck, row.other].map(String),
-    ms(row.recoveryMsMax),
-    ms(row.p99MsMax),
-  ])
-  const lines = [HEADINGS, ...cells]
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    )
-    .join('\n')
 }

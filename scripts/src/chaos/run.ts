@@ -3,29 +3,33 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTokens } from '@votestream/gateway/tokens'
 import { createLogger } from '@votestream/infra/logging'
-import { connectNats, type Nats } from '@votestream/infra/nats'
+import { connectNats } from '@votestream/infra/nats'
 import { describeExit } from '@votestream/infra/servers/server-process'
-import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
+import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { USER_SCOPES } from '@votestream/schema/scopes'
-import { type Client, createClient } from '../demo/client.js'
+import { createClient } from '../demo/client.js'
 import type { SupervisorEvent } from '../supervisor.js'
-import { isExact, judgeBoards } from './board-history.js'
-import { doFault, heal } from './faults.js'
-import { judge, type Violation } from './judgement.js'
-import { attemptsOf, type Ledger, openLedger, readLedger } from './ledger.js'
-import { type Load, startLoad, type VotedEvent } from './load.js'
+import { breakThings } from './breaking.js'
+import type { Violation } from './judgement.js'
+import { openLedger } from './ledger.js'
+import { startLoad } from './load.js'
 import { type ChaosSystem, INSTANCES, startChaosSystem } from './processes.js'
-import { countedOf, judgeBooks, readLogContents } from './proof.js'
+import { type Proof, prove } from './proof.js'
 import { createChance } from './random.js'
-import { type DoneFault, type FaultRow, resultsOf } from './results.js'
-import { createSchedule, type FaultName, type Schedule } from './schedule.js'
+import { judgeRecoveries, recoveriesOf, shownVotes } from './recovery.js'
+import { type FaultRow, resultsOf } from './results.js'
+import { createSchedule, type FaultName, PROXIED, type Schedule } from './schedule.js'
+import { acknowledgedLevel, judgeLevel, type Level, shownLevel } from './service-levels.js'
 import { startViewer, type Viewer } from './viewer.js'
-import { createVoters, type Voter, type Voters } from './voters.js'
+import { createVotedEvents } from './voted-events.js'
+import { createVoters, type Voters } from './voters.js'
 
 export interface ChaosRunOptions {
   readonly folder: string
   readonly seed: number
+  /** How long faults come; or, if given, how many. */
   readonly durationMs: number
+  readonly count?: number | undefined
   readonly faults: readonly FaultName[]
   readonly rate: number
   readonly pace?: number
@@ -38,6 +42,8 @@ export interface ChaosResult {
   readonly seed: number
   readonly ledgerFile: string
   readonly rows: readonly FaultRow[]
+  readonly acknowledged: Level
+  readonly shown: Level
   readonly violations: readonly Violation[]
   /** Answers that ended an attempt, by status. */
   readonly answers: Readonly<Record<string, number>>
@@ -45,52 +51,52 @@ export interface ChaosResult {
   readonly notSent: number
   /** Processes that died without our doing: they came back, and a person may want to know why. */
   readonly deaths: readonly string[]
+  /** Faults that cannot be done here, and why. */
+  readonly leftOut: readonly string[]
 }
 
 /** For what was under way when the last fault ended. */
 const ANSWER_WAIT_MS = 60_000
 const READY_WAIT_MS = 60_000
-const LAST_BOARD_WAIT_MS = 20_000
 const CLIENT_PATIENCE_MS = 60_000
 const LOOK_EVERY_MS = 100
-const CONTESTANTS = 5
-/** Quiet at the beginning: what is normal on this machine. */
-const WARM_UP_MS = 3_000
-const TAIL_MS = 4_000
 const VOTERS_AHEAD_SECONDS = 25
+const TOKEN_TTL_SECONDS = 86_400
 
 /** The whole of it: start, load, break, heal, prove. Nothing is left running when it settles. */
 export const runChaos = async (options: ChaosRunOptions): Promise<ChaosResult> => {
   const { folder, say } = options
-  const schedule = createSchedule({ ...options, instances: INSTANCES })
   const deaths: string[] = []
   const log = createWriteStream(join(folder, 'chaos.log'))
   const note = (line: string) => void log.write(`${new Date().toISOString()} ${line}\n`)
   const system = await startChaosSystem(folder, (event) => noteEvent(event, note, deaths))
   try {
+    const withoutDisk = PROXIED.filter((server) => !system.disks[server])
+    const leftOut = withoutDisk.map((server) => `full-${server} (mounting is not permitted)`)
+    const faults = options.faults.filter((name) => !withoutDisk.some((server) => name === `full-${server}`))
+    const schedule = createSchedule({ ...options, faults, instances: INSTANCES })
     say(`${schedule.faults.length} faults are planned.`)
-    return await breakAndProve({ ...options, system, schedule, deaths, note })
+    return { ...(await breakAndProve({ ...options, system, schedule, note })), deaths, leftOut }
   } finally {
     await system.stop()
     log.end()
   }
 }
 
-interface Context extends ChaosRunOptions {
-  readonly system: ChaosSystem
-  readonly schedule: Schedule
-  readonly deaths: string[]
-  readonly note: (line: string) => void
-}
-
 const noteEvent = (event: SupervisorEvent, note: (line: string) => void, deaths: string[]): void => {
   const exit = 'exit' in event ? ` (${describeExit(event.exit)})` : ''
-  note(`${event.name} ${event.kind}${exit}`)
+  note(`${event.name} ${event.kind}${exit}${'reason' in event ? ` ${event.reason}` : ''}`)
   // Only our faults kill: whoever ended otherwise did so by itself.
   if (event.kind === 'died' && event.exit.signal !== 'SIGKILL') deaths.push(`${event.name}${exit}`)
 }
 
-const breakAndProve = async (context: Context): Promise<ChaosResult> => {
+interface Context extends ChaosRunOptions {
+  readonly system: ChaosSystem
+  readonly schedule: Schedule
+  readonly note: (line: string) => void
+}
+
+const breakAndProve = async (context: Context): Promise<Omit<ChaosResult, 'deaths' | 'leftOut'>> => {
   const { system, schedule, seed, rate, folder } = context
   const { environment, secrets, gatewayUrls } = system
   const logger = createLogger('chaos', 'silent')
@@ -107,28 +113,33 @@ const breakAndProve = async (context: Context): Promise<ChaosResult> => {
     if (!host) throw new Error('there are no voters')
     const client = createClient(gatewayUrls[0] ?? '', CLIENT_PATIENCE_MS)
     const closings = schedule.faults.filter(({ name }) => name === 'close-event').length
-    const [main, ...others] = await createEvents(client, ids, host, closings + 2)
-    const [besides] = others
+    const runMs = schedule.faults.reduce((sum, { waitMs, lastsMs }) => sum + waitMs + lastsMs, 0)
+    const events = await createVotedEvents({ client, ids, host, count: closings + 2, runMs })
+    const [main, besides] = events
     if (!main || !besides) throw new Error('there are no events')
-    const watcher = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: 86_400 })
+    const watcher = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: TOKEN_TTL_SECONDS })
     viewer = startViewer(gatewayUrls, main, watcher.issue({ scopes: USER_SCOPES }))
     // Chance of its own: however many votes are cast, the schedule stays as its seed says.
     const chance = createChance(seed + 1)
     const load = startLoad({ gatewayUrls, main, besides, voters, ids, ledger, chance, rate })
-    const done = await breakThings({ ...context, client, host, ledger, load, events: others })
+    const broken = await breakThings({ ...context, client, host, ledger, load, events: events.slice(1) })
     await load.finish(ANSWER_WAIT_MS)
-    const violations = await untilReady(system)
-    const proof = await prove(system, nats, ledgerFile, viewer, main)
-    violations.push(...proof.violations)
+    const notReady = await untilReady(system)
+    const proof = await prove({ system, nats, ledgerFile, viewer, main })
+    const boards = viewer.boards
+    const shown = shownVotes(proof.attempts, boards, main.number)
+    const judged = judgeLevels({ ...broken, shown, proof, shards: environment.SHARDS })
+    const violations = [...notReady, ...proof.violations, ...judged.violations]
     return {
       seed,
       ledgerFile,
-      rows: resultsOf(done, proof.attempts, violations, environment.SHARDS),
+      rows: resultsOf({ ...judged, attempts: proof.attempts, violations }),
+      acknowledged: judged.acknowledged,
+      shown: judged.shown,
       violations,
       answers: proof.answers,
-      boards: viewer.boards.length,
+      boards: boards.length,
       notSent: load.counts().notSent,
-      deaths: context.deaths,
     }
   } finally {
     await viewer?.stop()
@@ -140,80 +151,25 @@ const breakAndProve = async (context: Context): Promise<ChaosResult> => {
   }
 }
 
-const createEvents = async (
-  client: Client,
-  ids: OpaqueIds,
-  host: Voter,
-  count: number,
-): Promise<VotedEvent[]> => {
-  const events: VotedEvent[] = []
-  for (let index = 0; index < count; index += 1) {
-    const made = await client.call<{ event_id: string; contestants: { contestant_id: string }[] }>(
-      'POST',
-      '/v1/event/create',
-      {
-        token: host.token,
-        body: {
-          user_id: host.userId,
-          event_name: `Chaos ${index}`,
-          contestants: Array.from({ length: CONTESTANTS }, (_, place) => ({
-            contestant_name: `Contestant ${place}`,
-            contestant_description: 'Stands fast.',
-            contestant_image_url: 'https://images.example.com/1.jpg',
-          })),
-        },
-      },
-    )
-    const number = ids.parseEventId(made.event_id)
-    if (number === undefined) throw new Error('the event has no number')
-    const contestantIds = made.contestants.map(({ contestant_id }) => contestant_id)
-    events.push({ id: made.event_id, number, contestantIds })
-  }
-  return events
+type Broken = Awaited<ReturnType<typeof breakThings>>
+
+interface ToJudge extends Broken {
+  readonly shown: ReturnType<typeof shownVotes>
+  readonly proof: Proof
+  readonly shards: number
 }
 
-interface Breaking extends Context {
-  readonly client: Client
-  readonly host: Voter
-  readonly ledger: Ledger
-  readonly load: Load
-  /** One is voted in besides the main one until it is closed, then the next. */
-  readonly events: readonly VotedEvent[]
-}
-
-const breakThings = async (breaking: Breaking): Promise<DoneFault[]> => {
-  const { schedule, system, client, host, ledger, load, say, note, signal } = breaking
-  const events = [...breaking.events]
-  const closeEvent = async () => {
-    const [closing, next] = events
-    if (!closing || !next) return
-    events.shift()
-    ledger.write({ kind: 'closing', event: closing.number, atMs: Date.now() })
-    await client
-      .call('POST', `/v1/event/${closing.id}/close`, { token: host.token })
-      .then(() => ledger.write({ kind: 'closed', event: closing.number, atMs: Date.now() }))
-      // Not answered in all its patience: seen in the votes, which are then answered either way.
-      .catch((error: unknown) => note(`closing: ${error}`))
-    load.voteBesides(next)
-  }
-  const done: { name: string; atMs: number; untilMs: number }[] = []
-  await pause(WARM_UP_MS)
-  for (const [index, fault] of schedule.faults.entries()) {
-    await pause(fault.waitMs)
-    if (signal.aborted) break
-    const last = done.at(-1)
-    if (last) last.untilMs = Date.now()
-    done.push({ name: fault.name, atMs: Date.now(), untilMs: Number.POSITIVE_INFINITY })
-    const { sent, open } = load.counts()
-    const line = `${index + 1}/${schedule.faults.length} ${fault.name} ${fault.targets.join(' ')} ${fault.lastsMs || ''}`
-    say(`  ${line}  (${sent} votes, ${open} open)`)
-    note(line)
-    await doFault(fault, { system, closeEvent })
-  }
-  heal(system)
-  note('healed')
-  await pause(TAIL_MS)
-  return done
+const judgeLevels = ({ done, quiet, shown, proof: { attempts }, shards }: ToJudge) => {
+  const recoveries = recoveriesOf({ done, attempts, shown, shards })
+  const samples = { recoveries, attempts, shown, quiet }
+  const acknowledged = acknowledgedLevel(samples)
+  const boards = shownLevel(samples)
+  const violations = [
+    ...judgeRecoveries(recoveries),
+    ...judgeLevel('acknowledged', acknowledged),
+    ...judgeLevel('shown', boards),
+  ]
+  return { recoveries, acknowledged, shown: boards, violations }
 }
 
 const untilReady = async (system: ChaosSystem): Promise<Violation[]> => {
@@ -227,32 +183,4 @@ const untilReady = async (system: ChaosSystem): Promise<Violation[]> => {
     }
     await pause(LOOK_EVERY_MS)
   }
-}
-
-const prove = async (
-  system: ChaosSystem,
-  nats: Nats,
-  ledgerFile: string,
-  viewer: Viewer,
-  main: VotedEvent,
-) => {
-  const { SHARDS: shards } = system.environment
-  const log = await readLogContents(nats, shards)
-  const counted = countedOf(log, main.number)
-  const untilMs = performance.now() + LAST_BOARD_WAIT_MS
-  const isLast = () => {
-    const last = viewer.boards.at(-1)
-    return last !== undefined && isExact(last, counted)
-  }
-  while (!isLast() && performance.now() < untilMs) await pause(LOOK_EVERY_MS)
-  // From the file, as whoever finds it after a crash would.
-  const lines = readLedger(ledgerFile)
-  const attempts = attemptsOf(lines)
-  const answers: Record<string, number> = {}
-  for (const { final } of attempts) {
-    const status = String(final?.status ?? 'none')
-    answers[status] = (answers[status] ?? 0) + 1
-  }
-  const violations = [...judge(lines, log), ...judgeBoards(viewer.boards, counted)]
-  return { attempts, answers, violations: [...violations, ...(await judgeBooks(system))] }
 }

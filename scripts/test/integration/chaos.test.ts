@@ -3,9 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChaos } from '../../src/chaos/run.js'
-import { KINDS } from '../../src/chaos/schedule.js'
+import { type FaultName, KINDS } from '../../src/chaos/schedule.js'
 
-const FAULTS = [...KINDS.map((kind) => `kill-${kind}`), ...KINDS.map((kind) => `stop-${kind}`)]
+const FAULTS: FaultName[] = [
+  ...KINDS.map((kind) => `kill-${kind}` as const),
+  ...KINDS.map((kind) => `stop-${kind}` as const),
+]
 
 describe('chaos', () => {
   let folder: string

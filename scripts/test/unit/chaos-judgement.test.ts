@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { judgeBoards, type SeenBoard } from '../../src/chaos/board-history.js'
 import { judge, type LogContents, type LoggedVote } from '../../src/chaos/judgement.js'
-import { type AttemptRecord, attemptsOf, type LedgerLine, parseLedger } from '../../src/chaos/ledger.js'
-import { type DoneFault, resultsOf } from '../../src/chaos/results.js'
+import { attemptsOf, type LedgerLine, parseLedger } from '../../src/chaos/ledger.js'
 
 type AnswerGiven = { status: number; code?: string; voteId?: string; atMs?: number }
 
@@ -32,6 +31,7 @@ const vote = (voter: number, given: Partial<LoggedVote> = {}): LoggedVote => ({
   voter,
   contestant: 1,
   outcome: 'counted',
+  ackedAtMs: 1_005,
   ...given,
 })
 const logOf = (...votes: LoggedVote[]): LogContents => ({ shards: 2, votes, closings: [] })
@@ -90,6 +90,14 @@ describe('the judgement over answers and the log', () => {
     assert.ok(found(second, logOf(vote(1))).includes('other: 409 with another vote_id'))
   })
 
+  it('finds a vote that was acknowledged at a time when it was not under way', () => {
+    const lines = attempted(1, [{ status: 200 }])
+    for (const ackedAtMs of [7_201_000, -3_600_000]) {
+      const words = 'other: acknowledged at a time that it was not under way'
+      assert.deepEqual(found(lines, logOf(vote(1, { ackedAtMs }))), [words])
+    }
+  })
+
   it('finds a vote that was finally refused and is in the log', () => {
     const lines = [closing, ...attempted(1, [CLOSED])]
     assert.deepEqual(found(lines, logOf(vote(1))), ['other: finally refused and in the log'])
@@ -111,7 +119,13 @@ describe('the judgement over answers and the log', () => {
   it('finds a closing that was answered and is not in every shard', () => {
     const closed: LedgerLine = { kind: 'closed', event: 1, atMs: 0 }
     const inOne = { ...logOf(), closings: [{ shard: 0, event: 1 }] }
-    assert.deepEqual(found([closed], inOne), ['lost: a closing answered and not in the log'])
+    assert.deepEqual(found([closing, closed], inOne), ['lost: a closing answered and not in the log'])
+  })
+
+  it('finds a closing that nobody asked for', () => {
+    const early = { ...logOf(), closings: [{ shard: 0, event: 1 }] }
+    assert.deepEqual(found([], early), ['other: closed by nobody'])
+    assert.deepEqual(found([closing], early), [])
   })
 })
 
@@ -158,43 +172,5 @@ describe('the judgement over boards', () => {
     assert.deepEqual(what([board(4, 1, 1)]), ['the last board is not exact'])
     assert.deepEqual(what([{ ...board(4, 2, 0), total: 3 }, board(5, 2, 1)]), ['a board does not add up'])
     assert.deepEqual(what([]), ['no board was seen'])
-  })
-})
-
-describe('the results by fault', () => {
-  const done: DoneFault[] = [
-    { name: 'kill-ingest', atMs: 1_000, untilMs: 5_000 },
-    { name: 'flushall', atMs: 5_000, untilMs: Number.POSITIVE_INFINITY },
-  ]
-  const answered = (voter: number, atMs: number, tookMs: number): AttemptRecord[] =>
-    attemptsOf(attempted(voter, [{ status: 200, atMs: atMs + tookMs }], { atMs }))
-  const attempts = [
-    ...answered(2, 500, 40),
-    ...answered(1, 900, 50),
-    ...answered(2, 1_010, 20),
-    ...answered(1, 1_100, 1_900),
-    ...answered(4, 5_100, 30),
-    ...answered(3, 5_200, 30),
-  ]
-
-  it('count recovery until the last shard acknowledges a vote that was sent after the fault', () => {
-    const rows = resultsOf(done, attempts, [], 2)
-    assert.deepEqual(
-      rows.map(({ fault, runs, recoveryMsMax, p99MsMax }) => [fault, runs, recoveryMsMax, p99MsMax]),
-      [
-        ['(no fault)', 0, undefined, 50],
-        ['flushall', 1, 230, 30],
-        ['kill-ingest', 1, 2_000, 1_900],
-      ],
-    )
-  })
-
-  it('lay a violation on the fault that came before its vote', () => {
-    const violation = { column: 'lost', what: '', detail: '', atMs: 1_100 } as const
-    const rows = resultsOf(done, attempts, [violation, { ...violation, atMs: undefined }], 2)
-    assert.deepEqual(
-      rows.map(({ lost }) => lost),
-      [1, 0, 1],
-    )
   })
 })

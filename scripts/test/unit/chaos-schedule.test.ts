@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { parseChaosOptions } from '../../src/chaos/options.js'
 import { INSTANCES } from '../../src/chaos/processes.js'
-import { createSchedule, FAULTS } from '../../src/chaos/schedule.js'
+import { createSchedule, FAULTS, type FaultName, KINDS, type Kind } from '../../src/chaos/schedule.js'
 
 const HOUR_MS = 3_600_000
-const scheduleOf = (seed: number, faults: readonly string[] = FAULTS, durationMs = HOUR_MS) =>
+const scheduleOf = (seed: number, faults: readonly FaultName[] = FAULTS, durationMs = HOUR_MS) =>
   createSchedule({ seed, durationMs, faults, instances: INSTANCES })
 
 describe('a schedule of faults', () => {
@@ -30,14 +30,33 @@ describe('a schedule of faults', () => {
     }
   })
 
-  it('strikes one process of the kind that is named, or two different ones', () => {
+  it('strikes one process of the kind that is named, all of them, or two different ones', () => {
     const known = new Set<string>(Object.values(INSTANCES).flat())
     for (const { name, targets } of scheduleOf(3).faults) {
-      const isPair = name.endsWith('-pair')
-      const isProcess = /^(kill|stop)-/.test(name)
-      assert.equal(new Set(targets).size, isPair ? 2 : isProcess ? 1 : 0)
-      for (const target of targets) assert.ok(known.has(target))
-      if (isProcess && !isPair) assert.ok(targets[0]?.startsWith(name.replace(/^(kill|stop)-/, '')))
+      const kind = KINDS.find((candidate) => name.endsWith(`-${candidate}`))
+      const count = name.endsWith('-pair')
+        ? 2
+        : name.startsWith('clocks-')
+          ? INSTANCES[kind as Kind].length
+          : /^(kill|stop|clock)-/.test(name)
+            ? 1
+            : 0
+      assert.equal(new Set(targets).size, count, name)
+      for (const target of targets) {
+        assert.ok(known.has(target))
+        if (kind) assert.ok(target.startsWith(kind))
+      }
+    }
+  })
+
+  it('kills nobody in the middle of a fault but another one of the kind, or the server that it is about', () => {
+    for (const { name, targets, kills } of scheduleOf(3).faults) {
+      const kind = KINDS.find((candidate) => name.endsWith(`-${candidate}`))
+      for (const killed of kills) {
+        assert.match(name, /^(full|clocks?)-/)
+        assert.ok(kind && killed.startsWith(kind))
+        if (name.startsWith('clock-')) assert.ok(!targets.includes(killed))
+      }
     }
   })
 

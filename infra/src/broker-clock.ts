@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Logger } from '@votestream/infra/logging'
-import type { Nats } from '@votestream/infra/nats'
-import { shardNumber } from '@votestream/schema/numbers'
-import { voteStream } from '@votestream/schema/subjects'
+import { EVENTS_BUCKET } from '@votestream/schema/subjects'
+import type { Logger } from './logging.js'
+import type { Nats } from './nats.js'
 
 /** The broker's time, as near as a round trip tells. */
 export interface BrokerClock {
@@ -26,9 +25,9 @@ const ROUND_TRIP_MAX_MS = 500
 const AGAIN_MS = 100
 
 /**
- * Tells the time by the broker's clock instead of this machine's: every owner of a shard then goes by the same
- * one, which is also the one that the log's own times are of. A clock of this machine that jumps by an hour
- * closes no event too early or too late, and puts no vote into a window that is not its own. Between two
+ * Tells the time by the broker's clock instead of this machine's: every instance then goes by the same one, which
+ * is also the one that the log's own times are of. A clock of this machine that jumps by an hour begins and closes
+ * no event too early or too late, and puts no vote into a window that is not its own. Between two
  * questions, and while the broker is away, the time that passes is counted here.
  * @returns once the broker has told the time.
  */
@@ -59,9 +58,9 @@ export const followBrokerClock = async (options: BrokerClockOptions): Promise<Br
   return { now: () => Math.round(elapsed() + (aheadMs ?? 0)), stop: () => ended.abort() }
 }
 
-/** Whoever keeps a log says, with its state, what time it is. */
-export const brokerTimeMs = async (nats: Nats): Promise<number> => {
-  const { ts } = await nats.jsm.streams.info(voteStream(shardNumber(0)))
+/** Whoever keeps a stream says, with its state, what time it is. The events' stands before any service asks. */
+export const brokerTimeMs = async (nats: Pick<Nats, 'jsm'>): Promise<number> => {
+  const { ts } = await nats.jsm.streams.info(`KV_${EVENTS_BUCKET}`)
   if (ts === undefined) throw new Error('this broker is too old to tell the time')
   return Date.parse(ts)
 }
