@@ -70,6 +70,7 @@ await runService(logger, async ({ onStop }) => {
       runTallyLane({
         nats,
         redis,
+        clickhouse,
         shard,
         shards,
         logger,

@@ -7,3 +7,4 @@ const script = (name: string): string =>
 export const applyVotesScript = script('apply-votes')
 export const clearKeysScript = script('clear-keys')
 export const beginViewScript = script('begin-view')
+export const seedViewScript = script('seed-view')
