@@ -47,13 +47,15 @@ const reachingBack = async (archive: ArchivedOutcomes, firstSequence: number): P
   throw new ArchiveGapError(`the log begins at ${firstSequence}, and ClickHouse ends at ${upTo}`)
 }
 
-interface SeedingOptions {
+export interface SeedingOptions {
   readonly redis: Redis
   readonly clickhouse?: ClickHouseClient
   readonly shard: Shard
   readonly shards: number
   readonly logger: Logger
   readonly signal: AbortSignal
+  /** For a view of one event beside the live one. */
+  readonly shadow?: { readonly only: EventNumber; readonly place: (key: string) => string }
 }
 
 /**
@@ -61,16 +63,17 @@ interface SeedingOptions {
  * @throws Error while ClickHouse is away, or does not hold what is missing: then nothing was emptied yet.
  */
 export const seeding = async (
-  { redis, clickhouse, shard, shards, logger, signal }: SeedingOptions,
+  { redis, clickhouse, shard, shards, logger, signal, shadow }: SeedingOptions,
   { generation, firstSequence }: LogPosition,
 ): Promise<Fill> => {
   if (!clickhouse) throw new ArchiveGapError(`the log of shard ${shard} begins at ${firstSequence}`)
   const archive = createArchivedOutcomes({ clickhouse, shard, generation, signal })
   await reachingBack(archive, firstSequence)
   return async (token) => {
-    const filler = createViewFiller({ redis, shard, token })
+    const filler = createViewFiller({ redis, shard, token, ...(shadow && { place: shadow.place }) })
     const nowMs = await redisTimeMs(redis)
-    const sequence = await seedView({ archive, filler, shards, firstSequence, nowMs })
+    const options = { archive, filler, shards, firstSequence, nowMs }
+    const sequence = await seedView(shadow ? { ...options, only: shadow.only } : options)
     logger.info({ shard, sequence }, 'the view in Redis was filled from ClickHouse')
     return { generation, sequence, steps: filler.steps }
   }

@@ -37,11 +37,13 @@ export interface Filled {
 
 const KEYS_AT_ONCE = 1_000
 
-export const createView = (redis: Redis, shard: Shard): View => {
+/** @param place where a key stands: for a view beside the live one. */
+export const createView = (redis: Redis, shard: Shard, place = (key: string): string => key): View => {
   const applyVotes = defineScript(redis, applyVotesScript)
   const clearKeys = defineScript(redis, clearKeysScript)
   const beginView = defineScript(redis, beginViewScript)
-  const key = checkpointKey(shard)
+  const key = place(checkpointKey(shard))
+  const events = place(eventsKey(shard))
 
   return {
     async checkpoint() {
@@ -49,13 +51,13 @@ export const createView = (redis: Redis, shard: Shard): View => {
       if (!generation || sequence == null) return undefined
       return { generation, sequence: Number(sequence), wholeAt: Number(wholeAt ?? 0) }
     },
-    async apply({ keys, args, events }) {
+    async apply({ keys, args, events: touched }) {
       // The shape that apply-votes.lua answers.
-      const [applied, ...tallies] = (await applyVotes(keys, args)) as [number, ...string[][]]
+      const [applied, ...tallies] = (await applyVotes(keys.map(place), args)) as [number, ...string[][]]
       if (applied !== 1) return { applied: false }
       return {
         applied: true,
-        tallies: new Map(events.map((event, index) => [event, parseTally(tallies[index] ?? [])])),
+        tallies: new Map(touched.map((event, index) => [event, parseTally(tallies[index] ?? [])])),
       }
     },
     async clear(position, fill) {
@@ -65,11 +67,13 @@ export const createView = (redis: Redis, shard: Shard): View => {
       await redis.multi().del(key).hset(key, 'clearing', token).exec()
       // 2. Delete everything else, and the set of events last: while it is gone, everything is, though Redis be
       //    restored to any moment since the mark. Dying here: as above.
-      const events = eventsKey(shard)
       const deleteKeys = async (keys: readonly string[]): Promise<void> => {
         if ((await clearKeys([key, ...keys], [token])) !== 1) throw new ClearingError()
       }
-      for await (const found of redis.scanStream({ match: shardPattern(shard), count: KEYS_AT_ONCE })) {
+      for await (const found of redis.scanStream({
+        match: place(shardPattern(shard)),
+        count: KEYS_AT_ONCE,
+      })) {
         const others = (found as string[]).filter((name) => name !== key && name !== events)
         if (others.length > 0) await deleteKeys(others)
       }
