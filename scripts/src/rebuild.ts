@@ -1,6 +1,7 @@
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import type { EventNumber } from '@votestream/schema/numbers'
 import { readEnvironment } from './environment.js'
+import { rebuildClickhouse } from './rebuild/clickhouse-whole.js'
 import { connectForRebuild, eventNumberOf } from './rebuild/connect.js'
 import type { RebuildContext } from './rebuild/context.js'
 import { parseRebuildRequest, REBUILD_USAGE, type RebuildRequest } from './rebuild/options.js'
@@ -14,7 +15,7 @@ const rebuild = (
   sink: RebuildRequest['sink'],
   event: EventNumber | undefined,
 ): Promise<void> => {
-  if (sink === 'clickhouse') throw new Error('not yet')
+  if (sink === 'clickhouse') return rebuildClickhouse(context)
   return event === undefined ? rebuildRedis(context) : rebuildRedisEvent(context, event)
 }
 
