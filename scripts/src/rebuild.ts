@@ -1,6 +1,7 @@
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import type { EventNumber } from '@votestream/schema/numbers'
 import { readEnvironment } from './environment.js'
+import { rebuildClickhouseEvent } from './rebuild/clickhouse-event.js'
 import { rebuildClickhouse } from './rebuild/clickhouse-whole.js'
 import { connectForRebuild, eventNumberOf } from './rebuild/connect.js'
 import type { RebuildContext } from './rebuild/context.js'
@@ -15,8 +16,8 @@ const rebuild = (
   sink: RebuildRequest['sink'],
   event: EventNumber | undefined,
 ): Promise<void> => {
-  if (sink === 'clickhouse') return rebuildClickhouse(context)
-  return event === undefined ? rebuildRedis(context) : rebuildRedisEvent(context, event)
+  if (sink === 'redis') return event === undefined ? rebuildRedis(context) : rebuildRedisEvent(context, event)
+  return event === undefined ? rebuildClickhouse(context) : rebuildClickhouseEvent(context, event)
 }
 
 const run = async ({ sink, event, waitMs }: RebuildRequest): Promise<void> => {

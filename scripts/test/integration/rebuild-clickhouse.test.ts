@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { logPosition } from '@votestream/infra/log-reader'
+import { openLeasesBucket } from '@votestream/infra/streams'
 import { allShards, type Shard } from '@votestream/schema/numbers'
 import { voteStream } from '@votestream/schema/subjects'
 import { EVENT, OTHER, type RebuildSystem, SHARDS, startRebuildSystem } from './rebuild-system.js'
@@ -42,7 +43,7 @@ describe('npm run rebuild -- --clickhouse', function () {
     await command(`DELETE FROM votes_log WHERE event = ${EVENT} AND voter = 24`)
     await command(`INSERT INTO votes_log SELECT * REPLACE (contestant + 1 AS contestant)
       FROM votes_log WHERE event = ${EVENT} AND voter = 36 LIMIT 1`)
-    await command(`INSERT INTO window_tallies SELECT * REPLACE (votes + 5 AS votes, sequence + 1 AS sequence)
+    await command(`INSERT INTO window_tallies SELECT * REPLACE (minute - INTERVAL 1 HOUR AS minute)
       FROM window_tallies FINAL WHERE event = ${EVENT} AND contestant = 2 AND shard = 0 LIMIT 1`)
     const { status, output } = await system.run('reconcile')
     assert.equal(status, 1, output)
@@ -53,6 +54,7 @@ describe('npm run rebuild -- --clickhouse', function () {
     assert.equal(await count(`SELECT count() FROM votes_log WHERE voter > 2000000`), 0)
     assert.equal(await count(`SELECT count() FROM system.databases WHERE name LIKE 'votestream_%'`), 0)
   }
+  const leaseOf = async (key: string) => (await (await openLeasesBucket(system.nats, 1)).get(key))?.string()
   const rebuilt = async (...args: string[]) => {
     const { status, output } = await system.run('rebuild', '--clickhouse', ...args)
     assert.equal(status, 0, output)
@@ -72,6 +74,32 @@ describe('npm run rebuild -- --clickhouse', function () {
     await caughtUp()
     await agreed()
     assert.equal(await earlier(), kept)
+  })
+
+  it('mends one event while votes arrive, and writes no row of another one', async () => {
+    await damage()
+    await command(`INSERT INTO votes_log SELECT * REPLACE (voter + 2000000 AS voter)
+      FROM votes_log WHERE event = ${OTHER} ORDER BY sequence, position LIMIT 1`)
+    const stopVoting = system.keepVoting()
+    const output = await rebuilt('--event', String(EVENT))
+    await stopVoting()
+    await caughtUp()
+    assert.match(output, /shard 0: [1-9]\d* rows and 1 minutes of event 7 were wrong/)
+    const spurious = (event: number) =>
+      count(`SELECT count() FROM votes_log WHERE voter > 2000000 AND event = ${event}`)
+    assert.deepEqual([await spurious(EVENT), await spurious(OTHER)], [0, 1])
+    await command(`DELETE FROM votes_log WHERE voter > 2000000`)
+    await agreed()
+  })
+
+  it('killed while it mends an event, it mends it when it is begun again', async () => {
+    await damage()
+    const one = system.begin('rebuild', '--clickhouse', '--event', String(EVENT))
+    await system.until(async () => (await leaseOf('archive.0'))?.startsWith('rebuild') ?? false)
+    one.child.kill('SIGKILL')
+    await one.ended
+    await rebuilt('--event', String(EVENT))
+    await agreed()
   })
 
   it('killed in the middle, it goes on where it was when it is begun again', async () => {
