@@ -8,7 +8,7 @@ import {
   rowsOf,
 } from '@votestream/processor/archive-rows'
 import { type ArchiveTables, openArchiveTables } from '@votestream/processor/archive-tables'
-import { readLogMessage } from '@votestream/schema/log-entries'
+import { NO_EVENT, readLogMessage } from '@votestream/schema/log-entries'
 import { allShards, type EventNumber, type Shard } from '@votestream/schema/numbers'
 import { mendRows, mendWindows } from './clickhouse-mending.js'
 import { type ClickhouseShadow, createClickhouseShadow } from './clickhouse-shadow.js'
@@ -22,12 +22,16 @@ const SAY_EVERY_MS = 2_000
  * Makes one event's rows anew beside the live ones and mends the live ones where they differ; rows of other events are
  * not touched. Dying anywhere: what was mended is right, and the command begun again mends the rest.
  */
-export const rebuildClickhouseEvent = async (context: RebuildContext, event: EventNumber): Promise<void> => {
+export const rebuildClickhouseEvent = async (
+  context: RebuildContext,
+  event: EventNumber,
+  shards: readonly Shard[] = allShards(context.shards),
+): Promise<void> => {
   const { bucket, instance } = context
   const shadow = createClickhouseShadow(context.clickhouse, `votestream_rebuild_${event}`)
   await shadow.drop()
   await shadow.make()
-  for (const shard of allShards(context.shards)) {
+  for (const shard of shards) {
     const { generation, firstSequence } = await logPosition(context.nats, shard)
     const first = Math.max(1, firstSequence)
     const one: Part = { shard, event, generation, signal: new AbortController().signal }
@@ -43,7 +47,8 @@ export const rebuildClickhouseEvent = async (context: RebuildContext, event: Eve
       // 3. While nobody else writes. Whoever archives next loads what it has to know anew.
       const log = { shard, event, generation, first, upTo }
       const rows = await mendRows(shadow, log)
-      const windows = await mendWindows(shadow, log)
+      // What names no event has no minutes: the rows of 0 there are the archive's checkpoint.
+      const windows = event === NO_EVENT ? 0 : await mendWindows(shadow, log)
       context.say(`shard ${shard}: ${rows} rows and ${windows} minutes of event ${event} were wrong`)
     })
   }
@@ -102,7 +107,7 @@ const insertOf = async (
   event: EventNumber,
 ): Promise<void> => {
   const rows = entries.flatMap(rowsOf).filter((row) => {
-    if (row.kind === 'takeover') return false
+    if (row.kind === 'takeover') return event === NO_EVENT
     return (row.kind === 'vote' ? row.vote : row.closing).event === event
   })
   for (const run of partitionRuns(rows)) await tables.insertRows(run)

@@ -20,8 +20,12 @@ const AGAIN_MS = 20
  * are not touched. Dying anywhere: what was made stays beside the live view, and the command begun again goes on
  * there.
  */
-export const rebuildRedisEvent = async (context: RebuildContext, event: EventNumber): Promise<void> => {
-  for (const shard of allShards(context.shards)) {
+export const rebuildRedisEvent = async (
+  context: RebuildContext,
+  event: EventNumber,
+  shards: readonly Shard[] = allShards(context.shards),
+): Promise<void> => {
+  for (const shard of shards) {
     for (let tries = 1; ; tries += 1) {
       try {
         await rebuildInShard(context, shard, event)

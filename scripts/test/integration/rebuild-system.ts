@@ -193,5 +193,5 @@ const messageOf = (shard: number, round: number): LogMessage => {
           },
         ]
       : []
-  return { votes, closings: [], takeover: null, decisions }
+  return { votes, closings: [], takeover: round % 10 === 5 ? { owner: 'a' } : null, decisions }
 }
