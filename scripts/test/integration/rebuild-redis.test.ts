@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { logPosition } from '@votestream/infra/log-reader'
 import { createLogger } from '@votestream/infra/logging'
 import { openLeasesBucket } from '@votestream/infra/streams'
+import { takeOver } from '@votestream/ingest/takeover'
 import { allShards, type Shard, type VoterNumber } from '@votestream/schema/numbers'
 import {
   checkpointKey,
@@ -181,6 +182,23 @@ describe('npm run rebuild -- --redis', function () {
     await system.redis.hincrby(tallyKey(SHARD, EVENT), '1', 1)
     await rebuilt()
     assert.deepEqual(await system.redis.hgetall(tallyKey(SHARD, EVENT)), before)
+    await agreed()
+  })
+
+  it('is not needed for a Redis that was lost: its tally is filled, and owners wait for it and know every voter', async () => {
+    const { nats, redis } = system
+    const logger = createLogger('test', 'silent')
+    const { signal } = new AbortController()
+    const take = () =>
+      takeOver({ nats, redis, shard: SHARD, shards: SHARDS, logger, signal }).catch(() => undefined)
+    await system.stopLanes()
+    await redis.flushall()
+    assert.equal(await take(), undefined)
+    await system.startLanes()
+    let taken = await take()
+    while (!taken) taken = await take()
+    assert.ok(taken.state.voted.has(EVENT, 24 as VoterNumber))
+    await caughtUp()
     await agreed()
   })
 
