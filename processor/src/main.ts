@@ -74,6 +74,7 @@ await runService(logger, async ({ onStop }) => {
       runTallyLane({
         nats,
         redis,
+        clickhouse,
         shard,
         shards,
         logger,

@@ -49,5 +49,20 @@ export const windowStart = (atMs: number): number => atMs - (atMs % WINDOW_MS)
 export const windowKey = (shard: Shard, event: EventNumber, startMs: number): string =>
   `{s${shard}}:event:${event}:window:${startMs}`
 
+/** Pattern of every key of an event in a shard. */
+export const eventPattern = (shard: Shard, event: EventNumber): string => `{s${shard}}:event:${event}:*`
+
 /** Pattern of every key of a shard, for making it anew. */
 export const shardPattern = (shard: Shard): string => `{s${shard}}:*`
+
+/**
+ * Where a key of a shard stands while an event is made anew beside the live view, in the same slot. The view that
+ * is made there is one like the live one, with a checkpoint of its own, of this event alone.
+ */
+export const shadowOf =
+  (event: EventNumber) =>
+  (key: string): string =>
+    key.replace('}:', `}:shadow:${event}:`)
+
+/** Set: the shards whose view was made anew by an operator's command that is still at it. Expires. */
+export const REBUILT_SHARDS_KEY = 'rebuild:shards'

@@ -7,3 +7,5 @@ const script = (name: string): string =>
 export const applyVotesScript = script('apply-votes')
 export const clearKeysScript = script('clear-keys')
 export const beginViewScript = script('begin-view')
+export const seedViewScript = script('seed-view')
+export const swapEventScript = script('swap-event')

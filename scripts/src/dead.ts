@@ -4,7 +4,9 @@ import { connectNats } from '@votestream/infra/nats'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { addressesOf } from './addresses.js'
 import type { DeadCommand } from './dead/dead-command.js'
+import { discardLetters } from './dead/discard-letters.js'
 import { listLetters } from './dead/list-letters.js'
+import { retryLetters } from './dead/retry-letters.js'
 import { readEnvironment } from './environment.js'
 import { within } from './within.js'
 
@@ -13,7 +15,11 @@ import { within } from './within.js'
  * itself stays as it is. `--wait 30`: seconds for the broker to answer. Exit status 2: it could not be done.
  */
 
-const COMMANDS: Readonly<Record<string, DeadCommand>> = { list: listLetters }
+const COMMANDS: Readonly<Record<string, DeadCommand>> = {
+  list: listLetters,
+  retry: retryLetters,
+  discard: discardLetters,
+}
 
 const WAIT_SECONDS = '10'
 

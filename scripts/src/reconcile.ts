@@ -5,7 +5,7 @@ import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { decodeEvent, eventKey } from '@votestream/schema/event-record'
 import type { EventNumber } from '@votestream/schema/numbers'
-import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
+import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { EVENTS_BUCKET } from '@votestream/schema/subjects'
 import { addressesOf } from './addresses.js'
 import type { EventComparison } from './books/comparison.js'
@@ -15,8 +15,8 @@ import { createProgressLines } from './books/progress.js'
 import { agrees, reconcile } from './books/reconciliation.js'
 import { report } from './books/report.js'
 import { connectToClickhouse } from './clickhouse-login.js'
-import { type Environment, readEnvironment } from './environment.js'
-import { checkIdSecret, readSecrets } from './secrets.js'
+import { readEnvironment } from './environment.js'
+import { publicIds } from './public-ids.js'
 
 /** `npm run reconcile`: a fresh replay of the log, Redis and ClickHouse, event by event. See RECONCILE_USAGE. */
 
@@ -31,14 +31,6 @@ const within = async <Value>(waitMs: number, what: string, promise: Promise<Valu
     timer = setTimeout(() => reject(new Error(`${what} does not answer`)), waitMs)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
-}
-
-/** Undefined where there is no secret: then events have numbers alone. */
-const publicIds = async ({ DATA_DIR, ID_SECRET }: Environment): Promise<OpaqueIds | undefined> => {
-  const kept = await readSecrets(DATA_DIR)
-  if (kept && ID_SECRET !== undefined) checkIdSecret(kept, ID_SECRET)
-  const secret = ID_SECRET ?? kept?.idSecret
-  return secret === undefined ? undefined : createOpaqueIds(secret)
 }
 
 /** @throws Error with a sentence for a person. */

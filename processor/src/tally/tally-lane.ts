@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import type { DeadLetter, DeadLetters } from '@votestream/infra/dead-letters'
 import type { Halts } from '@votestream/infra/halts'
 import { logPosition, readLog } from '@votestream/infra/log-reader'
@@ -11,6 +12,7 @@ import type { Tally } from '@votestream/schema/tally'
 import type { PartPublisher } from '../publish/part-publisher.js'
 import { createLaneHalt, type LaneHalt } from './lane-halt.js'
 import { logStretches } from './log-stretches.js'
+import { seeding } from './seed.js'
 import { type SequencedMessage, stretchCall } from './stretch.js'
 import { createView, type View } from './view.js'
 import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './view-decision.js'
@@ -18,6 +20,8 @@ import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './vie
 export interface TallyLaneOptions {
   readonly nats: Nats
   readonly redis: Redis
+  /** Makes a view that the log no longer reaches back to; without it, such a view stays missing. */
+  readonly clickhouse?: ClickHouseClient
   readonly shard: Shard
   readonly shards: number
   readonly logger: Logger
@@ -42,12 +46,12 @@ const HALTED_MS = 1_000
  * Before a message of an unknown version the lane halts, with everything before it applied, and says so.
  */
 export const runTallyLane = async (options: TallyLaneOptions): Promise<void> => {
-  const { nats, redis, shard, halts, logger, signal } = options
+  const { redis, shard, halts, logger, signal } = options
   const view = createView(redis, shard)
   const halt = createLaneHalt({ halts, role: 'tally', shard, logger })
   try {
     while (!signal.aborted) {
-      const checkpoint = await usableCheckpoint(view, nats, shard, logger)
+      const checkpoint = await usableCheckpoint(options, view)
       halt.reached(checkpoint)
       logger.info({ shard, sequence: checkpoint.sequence, wholeAt: checkpoint.wholeAt }, 'tally goes on')
       const ended = await follow(options, { view, halt }, checkpoint)
@@ -59,20 +63,16 @@ export const runTallyLane = async (options: TallyLaneOptions): Promise<void> => 
 }
 
 /** The view's checkpoint; the view is made anew when it is missing or of another log. */
-const usableCheckpoint = async (
-  view: View,
-  nats: Nats,
-  shard: Shard,
-  logger: Logger,
-): Promise<Checkpoint> => {
+const usableCheckpoint = async (options: TallyLaneOptions, view: View): Promise<Checkpoint> => {
+  const { nats, shard, logger } = options
   const found = await view.checkpoint()
   // Asked after the view: a view that is kept by another instance at this moment is not beyond the log.
   const position = await logPosition(nats, shard)
   const decision = decideBeginning(found, position)
   if (decision.do === 'go-on') return decision.checkpoint
-  if (decision.do === 'refuse') throw new Error(`shard ${shard}: ${decision.why}`)
-  logger.warn({ shard, found }, 'the view in Redis is missing or of another log; making it anew')
-  return view.clear(() => logPosition(nats, shard))
+  const fill = decision.do === 'seed' ? await seeding(options, position) : undefined
+  logger.warn({ shard, found, from: decision.do }, 'the view in Redis is not of this log; making it anew')
+  return view.clear(() => logPosition(nats, shard), fill)
 }
 
 interface Lane {

@@ -8,11 +8,14 @@ export interface Checkpoint {
   readonly wholeAt: number
 }
 
-/** Where a tally begins: where the view ends, or, with a view made anew, at the log's beginning. */
+/**
+ * Where a tally begins: where the view ends; with a view made anew, at the log's beginning; or, where the log begins
+ * later than that, with a view made of what ClickHouse holds.
+ */
 export type Beginning =
   | { readonly do: 'go-on'; readonly checkpoint: Checkpoint }
   | { readonly do: 'make-anew' }
-  | { readonly do: 'refuse'; readonly why: string }
+  | { readonly do: 'seed' }
 
 /** @param position asked after the view: one that is kept by another instance meanwhile is not beyond the log. */
 export const decideBeginning = (found: Checkpoint | undefined, position: LogPosition): Beginning => {
@@ -20,7 +23,7 @@ export const decideBeginning = (found: Checkpoint | undefined, position: LogPosi
   if (found && ours && found.sequence + 1 >= position.firstSequence) return { do: 'go-on', checkpoint: found }
   // A log in which nothing was ever written may say that it begins at 0.
   if (position.firstSequence <= 1) return { do: 'make-anew' }
-  return { do: 'refuse', why: `the log begins at ${position.firstSequence}, which the view does not reach` }
+  return { do: 'seed' }
 }
 
 /** Whether the view is no longer where a tally left it. */

@@ -82,7 +82,7 @@ export const reconcile = async (options: ReconcileOptions): Promise<Reconciliati
 }
 
 /** The number of shards that the log was made for. */
-const recordedShards = async (nats: Nats): Promise<number> => {
+export const recordedShards = async (nats: Nats): Promise<number> => {
   const { config } = await nats.jsm.streams.info(voteStream(0 as Shard))
   const shards = Number(config.metadata?.[SHARDS_METADATA])
   if (!Number.isInteger(shards)) throw new NotComparableError('the log does not say how many shards it has')
