@@ -45,6 +45,9 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 10_240 },
     serverFactory: createConnections,
+    // What still arrives on open connections while the server stops is answered like anything else; the framework's
+    // own refusal would be no problem document.
+    return503OnClosing: false,
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => answer(error, reply as FastifyReply),
   })

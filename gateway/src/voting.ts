@@ -64,6 +64,16 @@ export const createVoting = ({
     return known
   }
 
+  /**
+   * Who comes after the end is told of the vote that stands, if there is one: somebody whose answer was lost just
+   * before it has no other way to learn of it. Where that cannot be told, the end is all there is to say.
+   */
+  const refuseLate = async ({ event, voter }: VoteName): Promise<never> => {
+    const status = await results.voteStatus(event, voter).catch((): VoteStatus => 'acked')
+    if (status === 'acked') throw new VotestreamError('VOTING_CLOSED')
+    throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
+  }
+
   return {
     async submit(caller, ballot) {
       const voter = requireUser(caller, 'votes')
@@ -76,7 +86,7 @@ export const createVoting = ({
       const nowMs = now()
       if (eventStatus(record, nowMs) === 'SCHEDULED') throw new VotestreamError('VOTING_NOT_OPEN')
       if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
-        throw new VotestreamError('VOTING_CLOSED')
+        return refuseLate({ event, voter })
       }
       const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
       switch (outcome) {
@@ -85,7 +95,7 @@ export const createVoting = ({
         case 'duplicate':
           throw new VotestreamError('DUPLICATE_VOTE', { voteId: ids.voteId(event, voter) })
         case 'closed':
-          throw new VotestreamError('VOTING_CLOSED')
+          return refuseLate({ event, voter })
       }
     },
     find,

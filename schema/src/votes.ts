@@ -98,7 +98,9 @@ const codec = <Value extends object>(
     decode: (bytes: Uint8Array): Value => {
       // The decoder made from the .proto file gives the fields that Value describes.
       const message = type.decode(bytes) as unknown as Value & { version: number }
-      if (message.version < 1 || message.version > newest) {
+      // Every writer says its version: what says none is no message of anybody's.
+      if (message.version < 1) throw new Error(`${name} without a version`)
+      if (message.version > newest) {
         throw new UnknownVersionError(
           `${name} of version ${message.version}: this reader knows up to ${newest}`,
         )

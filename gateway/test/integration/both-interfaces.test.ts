@@ -79,8 +79,13 @@ describe('REST and GraphQL', () => {
     (code: string, more: Told = {}) =>
     () => ({ code, ...more })
   const outcome =
-    (decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>) => () => {
+    (
+      decide: (submission: Submission) => Promise<'accepted' | 'duplicate' | 'closed'>,
+      stands: TestGateway['voteStatus'] = async () => 'processed',
+    ) =>
+    () => {
       gateway.decide = decide
+      gateway.voteStatus = stands
     }
 
   const login = (name: string, username: string, password: string, expected: () => Told): Situation => ({
@@ -257,6 +262,7 @@ describe('REST and GraphQL', () => {
       contestant?: () => string
       clientTimestamp?: string
       decide?: Parameters<typeof outcome>[0]
+      stands?: TestGateway['voteStatus']
     },
     expected: () => Told,
   ): Situation => {
@@ -265,7 +271,7 @@ describe('REST and GraphQL', () => {
     return {
       name,
       token,
-      arrange: outcome(change.decide ?? (async () => 'accepted')),
+      arrange: outcome(change.decide ?? (async () => 'accepted'), change.stands),
       rest: () => ({
         method: 'POST',
         url: '/v1/vote/submit',
@@ -395,7 +401,16 @@ describe('REST and GraphQL', () => {
       code: 'DUPLICATE_VOTE',
       voteId,
     })),
-    submit('vote too late', user(), { decide: async () => 'closed' }, failure('VOTING_CLOSED')),
+    submit('vote again too late', user(), { decide: async () => 'closed' }, () => ({
+      code: 'DUPLICATE_VOTE',
+      voteId,
+    })),
+    submit(
+      'vote too late',
+      user(),
+      { decide: async () => 'closed', stands: async () => 'acked' },
+      failure('VOTING_CLOSED'),
+    ),
     submit(
       'vote while nobody takes votes',
       user(),

@@ -205,6 +205,14 @@ describe('REST v1', () => {
     assert.equal(duplicate.json().code, 'DUPLICATE_VOTE')
     assert.equal(duplicate.json().vote_id, accepted.json().vote_id)
     gateway.decide = async () => 'closed'
+    gateway.voteStatus = async () => 'processed'
+    const stands = await post('/v1/vote/submit', ballot(event, 9), gateway.userToken(9))
+    assert.deepEqual([stands.statusCode, stands.json().vote_id], [409, accepted.json().vote_id])
+    for (const status of [() => Promise.reject(new Error('away')), async () => 'acked' as const]) {
+      gateway.voteStatus = status
+      const late = await post('/v1/vote/submit', ballot(event, 9), gateway.userToken(9))
+      assert.equal(late.json().code, 'VOTING_CLOSED')
+    }
     const closed = await post('/v1/vote/submit', ballot(event, 9), gateway.userToken(9))
     assert.equal(closed.statusCode, 403)
     assert.equal(closed.json().code, 'VOTING_CLOSED')
@@ -229,6 +237,7 @@ describe('REST v1', () => {
       event_id: event.id,
       contestant_id: event.contestantIds[0],
     }
+    gateway.voteStatus = async () => 'acked'
     const codeAt = async (ms: number) => {
       gateway.nowMs = () => startMs + ms
       const answer = await post('/v1/vote/submit', vote, gateway.userToken(9))

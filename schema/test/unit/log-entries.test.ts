@@ -100,6 +100,15 @@ describe('reading a message of the log', () => {
     assert.deepEqual([votes, dead.map(({ event }) => event)], [[], [NO_EVENT]])
   })
 
+  it('takes what says no version for dead, not for a newer writer', () => {
+    for (const bytes of [Buffer.alloc(0), Buffer.from('  '), Buffer.from('@@')]) {
+      assert.deepEqual(
+        readLogMessage(bytes, SHARD, SHARDS).dead.map(({ event }) => event),
+        [NO_EVENT],
+      )
+    }
+  })
+
   it('refuses a message of a newer writer instead', () => {
     // Field 1, a varint: version 3.
     assert.throws(() => readLogMessage(Buffer.from([0x08, 0x03]), SHARD, SHARDS), UnknownVersionError)
