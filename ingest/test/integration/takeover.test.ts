@@ -8,7 +8,7 @@ import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { ensureVoteStreams } from '@votestream/infra/streams'
+import { ensureVoteStreams, openEventsBucket } from '@votestream/infra/streams'
 import {
   contestantIndex,
   type EventNumber,
@@ -166,6 +166,7 @@ describe('taking over a shard', () => {
   }
 
   it('the broker tells what time it is, also where nothing was ever written', async () => {
+    await openEventsBucket(nats, 1)
     const before = Date.now()
     const brokerMs = await brokerTimeMs(nats)
     assert.ok(brokerMs >= before - 1 && brokerMs <= Date.now() + 1, `${brokerMs - before} ms off`)
