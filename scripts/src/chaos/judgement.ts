@@ -1,3 +1,4 @@
+import type { Verdict } from '@votestream/schema/votes'
 import { type AttemptRecord, attemptsOf, type LedgerLine } from './ledger.js'
 import type { FaultName } from './schedule.js'
 
@@ -16,6 +17,14 @@ export interface LogContents {
   readonly shards: number
   readonly votes: readonly LoggedVote[]
   readonly closings: readonly { readonly shard: number; readonly event: number }[]
+  readonly decisions: readonly Decided[]
+}
+
+/** An operator's decision. */
+export interface Decided {
+  readonly event: number
+  readonly voter: number
+  readonly verdict: Verdict
 }
 
 /** What can be wrong, in the columns of the report. */
@@ -48,11 +57,22 @@ export const judge = (lines: readonly LedgerLine[], log: LogContents): Violation
     else logged.set(name, [vote])
   }
   const closing = new Set(lines.filter(({ kind }) => kind === 'closing').map((line) => eventOf(line)))
+  const decisions = lines.filter((line) => line.kind === 'decision')
+  const rejected = new Set(decisions.filter(({ verdict }) => verdict === 'reject').map(nameOf))
+  const asked = { closing, rejected }
   return [
-    ...attempts.flatMap((record) => judgeAttempt(record, logged.get(nameOf(record.attempt)) ?? [], closing)),
+    ...attempts.flatMap((record) => judgeAttempt(record, logged.get(nameOf(record.attempt)) ?? [], asked)),
     ...judgeVoters(attempts, logged),
     ...judgeClosings(lines, log),
+    ...judgeDecisions(lines, log),
   ]
+}
+
+/** What operators asked for, whether or not it was answered. */
+interface Asked {
+  readonly closing: ReadonlySet<number | undefined>
+  /** Names of the votes that are to be rejected. */
+  readonly rejected: ReadonlySet<string>
 }
 
 interface Voted {
@@ -66,7 +86,7 @@ const eventOf = (line: LedgerLine): number | undefined => ('event' in line ? lin
 const judgeAttempt = (
   record: AttemptRecord,
   entries: readonly LoggedVote[],
-  closing: ReadonlySet<number | undefined>,
+  { closing, rejected }: Asked,
 ): Violation[] => {
   const { attempt, final } = record
   const found = (column: Column, what: string): Violation[] => [
@@ -78,7 +98,9 @@ const judgeAttempt = (
   switch (final.status) {
     case 200:
       if (!entry) return found('lost', '200 and not in the log')
-      if (entry.outcome !== 'counted') return found('lost', `200 and ${entry.outcome}`)
+      if (entry.outcome !== 'counted' && !(entry.outcome === 'rejected' && rejected.has(nameOf(entry)))) {
+        return found('lost', `200 and ${entry.outcome}`)
+      }
       if (final.voteId !== attempt.voteId) return found('other', '200 with another vote_id')
       if (!isBetween(entry.ackedAtMs, attempt.atMs, final.atMs)) {
         return found('other', 'acknowledged at a time that it was not under way')
@@ -159,4 +181,31 @@ const judgeClosings = (lines: readonly LedgerLine[], log: LogContents): Violatio
         })),
     )
   return [...unasked, ...missing]
+}
+
+/** A decision that was answered is in the log; none is there that nobody made. */
+const judgeDecisions = (lines: readonly LedgerLine[], log: LogContents): Violation[] => {
+  const made = lines.filter((line) => line.kind === 'decision')
+  const answered = new Set(lines.flatMap((line) => (line.kind === 'decided' ? [line.name] : [])))
+  const sentence = (decided: Decided): string => `${decided.verdict} ${nameOf(decided)}`
+  const logged = new Set(log.decisions.map(sentence))
+  const asked = new Set(made.map(sentence))
+  return [
+    ...made
+      .filter((decision) => answered.has(decision.name) && !logged.has(sentence(decision)))
+      .map((decision) => ({
+        column: 'lost' as const,
+        what: 'a decision answered and not in the log',
+        atMs: decision.atMs,
+        detail: sentence(decision),
+      })),
+    ...log.decisions
+      .filter((decided) => !asked.has(sentence(decided)))
+      .map((decided) => ({
+        column: 'other' as const,
+        what: 'a decision in the log that nobody made',
+        atMs: undefined,
+        detail: sentence(decided),
+      })),
+  ]
 }

@@ -26,6 +26,17 @@ const lineSchema = z.discriminatedUnion('kind', [
     sentAtMs: z.number(),
     atMs: z.number(),
   }),
+  /** An operator's decision, before it is first sent. */
+  z.object({
+    kind: z.literal('decision'),
+    name: z.string(),
+    event: z.number(),
+    voter: z.number(),
+    verdict: z.enum(['reject', 'admit']),
+    atMs: z.number(),
+  }),
+  /** It was answered: it is on disk. */
+  z.object({ kind: z.literal('decided'), name: z.string(), atMs: z.number() }),
   z.object({ kind: z.literal('closing'), event: z.number(), atMs: z.number() }),
   z.object({ kind: z.literal('closed'), event: z.number(), atMs: z.number() }),
 ])

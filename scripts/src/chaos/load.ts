@@ -4,6 +4,7 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { castBallot } from './ballot.js'
 import { isOpen, type Ledger } from './ledger.js'
+import type { DecidableVote } from './operator.js'
 import type { Chance } from './random.js'
 import type { Voter, Voters } from './voters.js'
 
@@ -31,6 +32,8 @@ interface LoadOptions {
   readonly chance: Chance
   /** Votes a second, whatever is answered. */
   readonly rate: number
+  /** Told of every vote that was acknowledged in another event than the main one. */
+  readonly onAcknowledged: (vote: DecidableVote) => void
 }
 
 const TICK_MS = 20
@@ -50,7 +53,7 @@ const SECOND_WITHIN_MS = 6_000
 
 /** Open-loop: votes come at their rate, whether or not anybody answers. */
 export const startLoad = (options: LoadOptions): Load => {
-  const { gatewayUrls, main, voters, ids, ledger, chance, rate } = options
+  const { gatewayUrls, main, voters, ids, ledger, chance, rate, onAcknowledged } = options
   let { besides } = options
   let sent = 0
   let notSent = 0
@@ -86,6 +89,9 @@ export const startLoad = (options: LoadOptions): Load => {
       const sentAtMs = Date.now()
       const answer = await castBallot(chance.pick(gatewayUrls), ballot, over)
       ledger.write({ kind: 'answer', key, ...answer, via: over, sentAtMs, atMs: Date.now() })
+      if (answer.status === 200 && event !== main) {
+        onAcknowledged({ voteId, event: event.number, voter: voter.number })
+      }
       if (!isOpen(answer)) return
       await pause(againMs)
       againMs = Math.min(AGAIN_MS_MAX, againMs * 1.5)

@@ -5,10 +5,10 @@ import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { allShards, type Shard } from '@votestream/schema/numbers'
-import { logMessage } from '@votestream/schema/votes'
+import { logMessage, VERDICT } from '@votestream/schema/votes'
 import { reconcile } from '../books/reconciliation.js'
 import { isExact, judgeBoards } from './board-history.js'
-import { judge, type LogContents, type LoggedVote, type Violation } from './judgement.js'
+import { type Decided, judge, type LogContents, type LoggedVote, type Violation } from './judgement.js'
 import { type AttemptRecord, attemptsOf, readLedger } from './ledger.js'
 import type { VotedEvent } from './load.js'
 import type { ChaosSystem } from './processes.js'
@@ -64,15 +64,17 @@ const readLogContents = async (nats: Nats, shards: number): Promise<LogContents>
     shards,
     votes: parts.flatMap(({ votes }) => votes),
     closings: parts.flatMap(({ closings }) => closings),
+    decisions: parts.flatMap(({ decisions }) => decisions),
   }
 }
 
 const readShardLog = async (nats: Nats, shard: Shard) => {
   const { lastSequence } = await logPosition(nats, shard)
   const ended = new AbortController()
-  const votes: LoggedVote[] = []
+  const votes: { -readonly [Key in keyof LoggedVote]: LoggedVote[Key] }[] = []
+  const decisions: Decided[] = []
   const closings: { shard: number; event: number }[] = []
-  const voted = new Set<string>()
+  const voted = new Map<string, { outcome: LoggedVote['outcome'] }>()
   const closed = new Set<number>()
   const range = { nats, shard, fromSequence: 1, toSequence: lastSequence, batchMax: MESSAGES_MAX }
   for await (const entries of readLogRange({ ...range, signal: ended.signal })) {
@@ -82,17 +84,24 @@ const readShardLog = async (nats: Nats, shard: Shard) => {
         const name = `${event}.${voter}`
         const isRejected = flags !== 0 || closed.has(event)
         const outcome = voted.has(name) ? 'superseded' : isRejected ? 'rejected' : 'counted'
-        voted.add(name)
-        votes.push({ shard, sequence, event, voter, contestant, outcome, ackedAtMs })
+        const vote: (typeof votes)[number] = { shard, sequence, event, voter, contestant, outcome, ackedAtMs }
+        if (!voted.has(name)) voted.set(name, vote)
+        votes.push(vote)
       }
       for (const { event } of message.closings) {
         closed.add(event)
         closings.push({ shard, event })
       }
+      for (const { event, voter, verdict } of message.decisions) {
+        const admits = verdict === VERDICT.admit
+        decisions.push({ event, voter, verdict: admits ? 'admit' : 'reject' })
+        const vote = voted.get(`${event}.${voter}`)
+        if (vote) vote.outcome = admits ? 'counted' : 'rejected'
+      }
     }
   }
   ended.abort()
-  return { votes, closings }
+  return { votes, closings, decisions }
 }
 
 /** How many counted votes each contestant of an event has. */
@@ -124,9 +133,14 @@ const judgeBooks = async (system: ChaosSystem): Promise<Violation[]> => {
   })
   try {
     await redisReady(redis, DRAIN_MS)
-    const { events } = await reconcile({ nats, redis, clickhouse, waitMs: DRAIN_MS })
+    const { events, shards } = await reconcile({ nats, redis, clickhouse, waitMs: DRAIN_MS })
     const differences = events.flatMap((event) => event.differences)
-    return differences.map((difference) => found('the books do not balance', JSON.stringify(difference)))
+    // Nobody writes anything here that cannot be counted.
+    const dead = shards.filter(({ letters }) => letters && (letters.log > 0 || letters.letters > 0))
+    return [
+      ...differences.map((difference) => found('the books do not balance', JSON.stringify(difference))),
+      ...dead.map((shard) => found('something in the log is dead', JSON.stringify(shard))),
+    ]
   } catch (error) {
     return [found('the sinks did not drain', String(error))]
   } finally {

@@ -6,13 +6,14 @@ import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { describeExit } from '@votestream/infra/servers/server-process'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { USER_SCOPES } from '@votestream/schema/scopes'
+import { ADMIN_SCOPES, USER_SCOPES } from '@votestream/schema/scopes'
 import { createClient } from '../demo/client.js'
 import type { SupervisorEvent } from '../supervisor.js'
 import { breakThings } from './breaking.js'
 import type { Violation } from './judgement.js'
 import { openLedger } from './ledger.js'
 import { startLoad } from './load.js'
+import { startOperator } from './operator.js'
 import { type ChaosSystem, INSTANCES, startChaosSystem } from './processes.js'
 import { type Proof, prove } from './proof.js'
 import { createChance } from './random.js'
@@ -121,9 +122,16 @@ const breakAndProve = async (context: Context): Promise<Omit<ChaosResult, 'death
     viewer = startViewer(gatewayUrls, main, watcher.issue({ scopes: USER_SCOPES }))
     // Chance of its own: however many votes are cast, the schedule stays as its seed says.
     const chance = createChance(seed + 1)
-    const load = startLoad({ gatewayUrls, main, besides, voters, ids, ledger, chance, rate })
+    const operator = startOperator({
+      gatewayUrls,
+      token: watcher.issue({ scopes: ADMIN_SCOPES }),
+      ledger,
+      chance: createChance(seed + 2),
+    })
+    const onAcknowledged = operator.offer
+    const load = startLoad({ gatewayUrls, main, besides, voters, ids, ledger, chance, rate, onAcknowledged })
     const broken = await breakThings({ ...context, client, host, ledger, load, events: events.slice(1) })
-    await load.finish(ANSWER_WAIT_MS)
+    await Promise.all([load.finish(ANSWER_WAIT_MS), operator.finish()])
     const notReady = await untilReady(system)
     const proof = await prove({ system, nats, ledgerFile, viewer, main })
     const boards = viewer.boards

@@ -3,12 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChaos } from '../../src/chaos/run.js'
-import { type FaultName, KINDS } from '../../src/chaos/schedule.js'
-
-const FAULTS: FaultName[] = [
-  ...KINDS.map((kind) => `kill-${kind}` as const),
-  ...KINDS.map((kind) => `stop-${kind}` as const),
-]
+import { FAULTS } from '../../src/chaos/schedule.js'
 
 describe('chaos', () => {
   let folder: string
@@ -19,23 +14,28 @@ describe('chaos', () => {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
 
-  it('each process killed and stopped under load: no vote lost, none doubled, nobody stuck, the books balance', async function () {
-    this.timeout(240_000)
-    const { rows, violations, answers, boards } = await runChaos({
+  it('a minute of faults of every kind under load: no vote lost, none doubled, nobody stuck, the books balance', async function () {
+    this.timeout(300_000)
+    const { rows, leftOut, violations, answers, boards } = await runChaos({
       folder,
       seed: 20_26,
-      durationMs: 25_000,
+      durationMs: 60_000,
       faults: FAULTS,
       rate: 60,
-      pace: 3,
+      // So quick that each kind comes at least once.
+      pace: 4,
       say: () => undefined,
       signal: new AbortController().signal,
     })
-    assert.deepEqual(violations, [])
-    const struck = rows.filter(({ runs }) => runs > 0).map(({ fault }) => fault)
-    assert.deepEqual(struck, [...FAULTS].sort())
-    assert.ok((answers[200] ?? 0) > 500)
-    assert.ok((answers[409] ?? 0) > 20)
-    assert.ok(boards > 20)
+    // How late things were is judged by `npm run chaos`, on a machine that does nothing else.
+    assert.deepEqual(
+      violations.filter(({ column }) => column !== 'late'),
+      [],
+    )
+    const struck = rows.filter(({ runs }) => runs > 0).length
+    assert.ok(struck >= FAULTS.length - leftOut.length, `${struck} of ${FAULTS.length}`)
+    assert.ok((answers[200] ?? 0) > 1_500)
+    assert.ok((answers[409] ?? 0) > 50)
+    assert.ok(boards > 50)
   })
 })

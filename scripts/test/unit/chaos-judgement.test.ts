@@ -34,9 +34,18 @@ const vote = (voter: number, given: Partial<LoggedVote> = {}): LoggedVote => ({
   ackedAtMs: 1_005,
   ...given,
 })
-const logOf = (...votes: LoggedVote[]): LogContents => ({ shards: 2, votes, closings: [] })
+const logOf = (...votes: LoggedVote[]): LogContents => ({ shards: 2, votes, closings: [], decisions: [] })
 const found = (lines: readonly LedgerLine[], log: LogContents) =>
   judge(lines, log).map(({ column, what }) => `${column}: ${what}`)
+
+const decision = (name: string, verdict: 'reject' | 'admit'): LedgerLine => ({
+  kind: 'decision',
+  name,
+  event: 1,
+  voter: 1,
+  verdict,
+  atMs: 2_000,
+})
 
 const CLOSED = { status: 403, code: 'VOTING_CLOSED' }
 const closing: LedgerLine = { kind: 'closing', event: 1, atMs: 0 }
@@ -120,6 +129,26 @@ describe('the judgement over answers and the log', () => {
     const closed: LedgerLine = { kind: 'closed', event: 1, atMs: 0 }
     const inOne = { ...logOf(), closings: [{ shard: 0, event: 1 }] }
     assert.deepEqual(found([closing, closed], inOne), ['lost: a closing answered and not in the log'])
+  })
+
+  it('knows operators: a vote that they reject is not lost, and one that they did not is', () => {
+    const lines = [...attempted(1, [{ status: 200 }]), decision('a', 'reject')]
+    const rejected = logOf(vote(1, { outcome: 'rejected' }))
+    const decided = { ...rejected, decisions: [{ event: 1, voter: 1, verdict: 'reject' as const }] }
+    assert.deepEqual(found(lines, decided), [])
+    const admitted = [...attempted(1, [{ status: 200 }]), decision('a', 'admit')]
+    assert.deepEqual(found(admitted, rejected), ['lost: 200 and rejected'])
+  })
+
+  it('finds a decision that was answered and is not in the log, and one there that nobody made', () => {
+    const lines = [...attempted(1, [{ status: 200 }]), decision('a', 'reject')]
+    assert.deepEqual(found(lines, logOf(vote(1))), [])
+    const answered: LedgerLine = { kind: 'decided', name: 'a', atMs: 3_000 }
+    assert.deepEqual(found([...lines, answered], logOf(vote(1))), [
+      'lost: a decision answered and not in the log',
+    ])
+    const strange = { ...logOf(vote(1)), decisions: [{ event: 1, voter: 1, verdict: 'admit' as const }] }
+    assert.deepEqual(found(lines, strange), ['other: a decision in the log that nobody made'])
   })
 
   it('finds a closing that nobody asked for', () => {
