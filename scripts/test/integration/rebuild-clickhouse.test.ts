@@ -103,7 +103,7 @@ describe('npm run rebuild -- --clickhouse', function () {
   })
 
   it('killed in the middle, it goes on where it was when it is begun again', async () => {
-    await system.vote(1_000)
+    await system.vote(500)
     await caughtUp()
     await damage()
     const one = system.begin('rebuild', '--clickhouse')

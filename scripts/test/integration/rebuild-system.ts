@@ -114,7 +114,7 @@ export const startRebuildSystem = async (): Promise<RebuildSystem> => {
       const voting = (async () => {
         while (!ended) {
           await vote(1)
-          await pause(2)
+          await pause(20)
         }
       })()
       return async () => {
