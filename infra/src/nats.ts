@@ -1,6 +1,6 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/nats-core'
+import type { NatsConnection, ReconnectToServerHandler } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { Logger } from './logging.js'
 import { createSilence, LOOK_EVERY_MS } from './nats-silence.js'
@@ -39,8 +39,10 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     name,
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-    reconnectJitter: 50,
+    // The library counts the pause between two dials by the wall clock: set back by an hour, it would not dial for an
+    // hour. So it is told not to wait, and the pause is ours, by a clock that nobody sets.
+    reconnectDelayHandler: () => Number.NEGATIVE_INFINITY,
+    reconnectToServer: createDialPause(),
     // From the dial to the greeting. A server that takes the connection and dies or hangs before it greets is
     // dialled again after this, not after the library's twenty seconds.
     timeout: 2_000,
@@ -82,6 +84,20 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
       }
     },
     close: () => connection.close(),
+  }
+}
+
+const DIAL_PAUSE_MS = 100
+/** So that those who lost their server together do not come back together. */
+const DIAL_JITTER_MS = 50
+
+const createDialPause = (): ReconnectToServerHandler => {
+  let dialledAtMs = Number.NEGATIVE_INFINITY
+  return ([server]) => {
+    const pauseMs = DIAL_PAUSE_MS + Math.random() * DIAL_JITTER_MS
+    const delay = Math.max(0, dialledAtMs + pauseMs - performance.now())
+    dialledAtMs = performance.now() + delay
+    return server ? { server, delay } : null
   }
 }
 

@@ -41,6 +41,25 @@ describe('the connection to NATS', () => {
     }
   })
 
+  it('comes back at once though the wall clock was set back by an hour since it was made', async () => {
+    const { now } = Date
+    Date.now = () => now() + 3_600_000
+    const nats = await connectNats({ url: servers.get('nats').url, name: 'test', logger }).finally(() => {
+      Date.now = now
+    })
+    try {
+      const beganMs = performance.now()
+      const back = (async () => {
+        for await (const { type } of nats.connection.status()) if (type === 'reconnect') return
+      })()
+      await nats.connection.reconnect()
+      await back
+      assert.ok(performance.now() - beganMs < 2_000)
+    } finally {
+      await nats.close()
+    }
+  })
+
   it('that falls silent is left for a new one, and what was asked on it fails then', async () => {
     const sockets: Socket[] = []
     const door = createServer((near) => {

@@ -102,7 +102,8 @@ const flushRedis = async (url: string): Promise<void> => {
  */
 const restoreOlderRedisFile = async (system: ChaosSystem, olderMs: number): Promise<void> => {
   const files = join(system.redisDataDir, 'appendonlydir')
-  const copy = join(system.redisDataDir, 'older')
+  // Beside the disk of its own: two copies might fill that.
+  const copy = `${system.redisDataDir}-older`
   const resume = system.signal('redis', 'SIGSTOP')
   rmSync(copy, { recursive: true, force: true })
   cpSync(files, copy, { recursive: true })

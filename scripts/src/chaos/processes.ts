@@ -54,7 +54,7 @@ const STOP_WITHIN_MS = 12_000
 /** Far more than a run of hours needs; a file system in memory takes only what is on it. */
 const DISK_BYTES: Readonly<Record<Proxied, number>> = {
   nats: 384 * 1024 ** 2,
-  redis: 64 * 1024 ** 2,
+  redis: 256 * 1024 ** 2,
   clickhouse: 512 * 1024 ** 2,
 }
 

@@ -12,8 +12,8 @@ import type { SupervisorEvent } from '../supervisor.js'
 import { breakThings } from './breaking.js'
 import type { Violation } from './judgement.js'
 import { openLedger } from './ledger.js'
-import { startLoad } from './load.js'
-import { startOperator } from './operator.js'
+import { type Load, startLoad } from './load.js'
+import { type Operator, startOperator } from './operator.js'
 import { type ChaosSystem, INSTANCES, startChaosSystem } from './processes.js'
 import { type Proof, prove } from './proof.js'
 import { createChance } from './random.js'
@@ -107,6 +107,8 @@ const breakAndProve = async (context: Context): Promise<Omit<ChaosResult, 'death
   const ledger = openLedger(ledgerFile)
   let voters: Voters | undefined
   let viewer: Viewer | undefined
+  let load: Load | undefined
+  let operator: Operator | undefined
   try {
     const ahead = rate * VOTERS_AHEAD_SECONDS
     voters = await createVoters({ nats, ids, jwtSecret: secrets.jwtSecret, ahead })
@@ -122,14 +124,14 @@ const breakAndProve = async (context: Context): Promise<Omit<ChaosResult, 'death
     viewer = startViewer(gatewayUrls, main, watcher.issue({ scopes: USER_SCOPES }))
     // Chance of its own: however many votes are cast, the schedule stays as its seed says.
     const chance = createChance(seed + 1)
-    const operator = startOperator({
+    operator = startOperator({
       gatewayUrls,
       token: watcher.issue({ scopes: ADMIN_SCOPES }),
       ledger,
       chance: createChance(seed + 2),
     })
     const onAcknowledged = operator.offer
-    const load = startLoad({ gatewayUrls, main, besides, voters, ids, ledger, chance, rate, onAcknowledged })
+    load = startLoad({ gatewayUrls, main, besides, voters, ids, ledger, chance, rate, onAcknowledged })
     const broken = await breakThings({ ...context, client, host, ledger, load, events: events.slice(1) })
     await Promise.all([load.finish(ANSWER_WAIT_MS), operator.finish()])
     const notReady = await untilReady(system)
@@ -150,7 +152,8 @@ const breakAndProve = async (context: Context): Promise<Omit<ChaosResult, 'death
       notSent: load.counts().notSent,
     }
   } finally {
-    await viewer?.stop()
+    // Where something was thrown, votes are still under way, and every answer goes into the ledger.
+    await Promise.all([load?.finish(0), operator?.finish(), viewer?.stop()])
     // The refill may wait for the broker: without a connection it ends.
     const ending = voters?.stop()
     await nats.close()
