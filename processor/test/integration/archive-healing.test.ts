@@ -76,7 +76,8 @@ describe('The archive, when ClickHouse or the log is not what it was,', function
     ['the decisions alone', ['decisions_log']],
   ] as const) {
     it(`writes again what ClickHouse lost under a running lane, row for row: ${name}`, async () => {
-      const log = sampleLog(8)
+      // Short: all of it is compared again and again until it is there.
+      const log = sampleLog(8).slice(0, 40)
       archive.startLane()
       await archive.publish(log.slice(0, -10))
       await archive.untilArchived()
