@@ -1,7 +1,9 @@
+import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { configure } from '../src/lifecycle.js'
 import { createAccess } from './access.js'
+import { megabytes, requireRoom, watchDisk } from './disk-guard.js'
 import { readEmbeddedEnvironment } from './environment.js'
 import { createHttpServer } from './http-server.js'
 import { openSessionPool } from './session-pool.js'
@@ -10,8 +12,17 @@ const stopDeadlineMs = 5_000
 
 async function main() {
   const environment = configure(() => readEmbeddedEnvironment(process.env))
+  const { dataDir } = environment
+  mkdirSync(dataDir, { recursive: true })
+  requireRoom(dataDir)
+  const disk = watchDisk({
+    dataDir,
+    onFull: (free) =>
+      fail(`The disk of ${dataDir} is full (${megabytes(free)} MB left): ending before it harms.`),
+  })
   const sessions = await openSessionPool({
-    dataDir: environment.dataDir,
+    dataDir,
+    disk,
     sessionsMax: environment.sessionsMax,
     queueMax: 256,
     threadsMax: availableParallelism(),
@@ -40,6 +51,7 @@ async function main() {
     const closed = new Promise<void>((end) => server.close(() => end()))
     server.closeIdleConnections()
     await sessions.close(stopDeadlineMs)
+    disk.stop()
     // Answers that are on their way get half a second to arrive.
     server.closeIdleConnections()
     await Promise.race([closed, new Promise((late) => setTimeout(late, 500))])
@@ -49,7 +61,7 @@ async function main() {
   process.on('SIGINT', stop)
 }
 
-function fail(sentence: string) {
+function fail(sentence: string): never {
   console.error(sentence)
   process.exit(1)
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Session } from 'chdb'
+import type { DiskGuard } from './disk-guard.js'
 import { exceptionCode, QueryException, refusal } from './exception-status.js'
 import { sqlName, sqlString } from './sql-text.js'
 
@@ -27,6 +28,7 @@ export interface QueryResult {
 
 export interface SessionPoolOptions {
   dataDir: string
+  disk: Pick<DiskGuard, 'look'>
   sessionsMax: number
   queueMax: number
   threadsMax: number
@@ -121,6 +123,7 @@ export async function openSessionPool(options: SessionPoolOptions) {
         job.signal.addEventListener('abort', kill, { once: true })
       }
       const result = await session.queryAsync(job.sql, { format: job.format })
+      options.disk.look()
       const { rowsRead, bytesRead, elapsed } = result
       return { bytes: result.bytes(), rowsRead, bytesRead, elapsedSeconds: elapsed }
     } catch (error) {

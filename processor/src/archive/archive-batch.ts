@@ -36,7 +36,7 @@ export const archiveBatch = async (
   // it, see 1; if it dies after it, or its answer is lost, the batch is done: the next owner reads the
   // checkpoint and goes on behind it. A late repetition has a lower sequence than what was written since,
   // and does not stand.
-  await tables.insertWindows(batch.windows, batch.lastSequence)
+  await tables.insertWindows(batch.windows, batch.position)
 }
 
 const deadLetterOf = (

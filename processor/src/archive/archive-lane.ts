@@ -9,7 +9,14 @@ import type { Shard } from '@votestream/schema/numbers'
 import { archiveBatch } from './archive-batch.js'
 import { gather } from './gathering.js'
 import { createHaltReport, type HaltReport } from './halt-report.js'
-import { LaneMovedError, LogTooShortError, openLane, RowsLostError, refuseMoved } from './lane-opening.js'
+import {
+  LaneMovedError,
+  LogTooShortError,
+  openLane,
+  RowsLostError,
+  refuseLost,
+  refuseMoved,
+} from './lane-opening.js'
 import { readEntries } from './log-entries.js'
 
 export interface ArchiveProgress {
@@ -97,9 +104,11 @@ const follow = async (
   halts: HaltReport,
 ): Promise<'reached' | 'stopped'> => {
   const { nats, logger, deadLetters, shards, rowsMax = ROWS_MAX, pauseMs = PAUSE_MS } = options
-  const { generation, checkpoint, tables } = await openLane({ ...options, shard, signal })
+  const lane = await openLane({ ...options, shard, signal })
+  const { generation, checkpoint, tables } = lane
   if (checkpoint >= untilSequence) return 'reached'
   const state = await tables.loadState(checkpoint)
+  state.restoreRows(lane.rows)
   const witnesses = await tables.loadWitnesses(checkpoint)
   logger.info({ shard, checkpoint }, 'archiving')
 
@@ -112,7 +121,7 @@ const follow = async (
   const either = AbortSignal.any([signal, ended.signal])
   const whereabouts = { ...target, nats, expected: () => [at, writingTo] }
   const stopLooking = lookNowAndThen(
-    () => refuseMoved({ ...whereabouts, witnesses }),
+    () => refuseLost({ ...whereabouts, witnesses, startedAtMs: lane.startedAtMs }),
     (error) => ended.abort(error),
   )
   const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
@@ -120,7 +129,7 @@ const follow = async (
   try {
     for await (const batch of gather(entries, { rowsMax, pauseMs, signal: either })) {
       const archived = state.advance(batch)
-      const { lastSequence } = archived
+      const lastSequence = archived.position.sequence
       writingTo = lastSequence
       const write = async (): Promise<void> => {
         await refuseMoved(whereabouts)

@@ -42,6 +42,14 @@ export interface WindowTotal {
   readonly votes: number
 }
 
+/** How far the archive of a log is. */
+export interface ArchivePosition {
+  /** Everything up to this message is archived; 0 when nothing is. */
+  readonly sequence: number
+  /** How many rows `votes_log` and `decisions_log` have of it; 0 also when nobody counted them. */
+  readonly rows: number
+}
+
 /** Rows of `votes_log` that a message makes. */
 const entryCount = ({ votes, closings, takeover }: LogMessage): number =>
   votes.length + closings.length + (takeover ? 1 : 0)

@@ -4,6 +4,7 @@ import { createVotedSet } from '@votestream/schema/voted-set'
 import type { Vote } from '@votestream/schema/votes'
 import {
   type ArchiveEntry,
+  type ArchivePosition,
   type DeadRow,
   type DecisionRow,
   deadRowsOf,
@@ -22,7 +23,8 @@ export interface ArchiveBatch {
   readonly deadMessages: readonly ArchiveEntry[]
   /** The windows that the batch touched, whole. Decisions are not in them: the views add what they change. */
   readonly windows: readonly WindowTotal[]
-  readonly lastSequence: number
+  /** Behind the batch. */
+  readonly position: ArchivePosition
 }
 
 /**
@@ -35,6 +37,8 @@ export interface ArchiveState {
   restoreClosing(event: EventNumber): void
   /** For the totals of the latest window; those of older ones do not change any more. */
   restoreWindow(total: WindowTotal): void
+  /** For the rows that are archived. */
+  restoreRows(rows: number): void
   /** Moves on behind these entries, which follow directly on the ones before. */
   advance(entries: readonly ArchiveEntry[]): ArchiveBatch
 }
@@ -50,6 +54,7 @@ export const createArchiveState = (shards: number): ArchiveState => {
   // is counted in the open one: the totals of a window that was left are gone from here.
   let minuteMs = 0
   let open = new Map<EventNumber, Map<ContestantIndex, OpenTotal>>()
+  let rowsBefore = 0
 
   const moveTo = (startMs: number): void => {
     if (startMs <= minuteMs) return
@@ -94,18 +99,23 @@ export const createArchiveState = (shards: number): ArchiveState => {
       moveTo(startMs)
       if (startMs === minuteMs) openTotal(event, contestant).votes = votes
     },
+    restoreRows(count) {
+      rowsBefore = count
+    },
     advance(entries) {
       const rows = entries.flatMap(rowsOf)
+      const decisions = entries.flatMap(decisionRowsOf)
       const touched = new Set<OpenTotal>()
       for (const row of rows) apply(row, touched)
+      rowsBefore += rows.length + decisions.length
       return {
         rows,
-        decisions: entries.flatMap(decisionRowsOf),
+        decisions,
         dead: entries.flatMap(deadRowsOf),
         deadMessages: entries.filter(({ message }) => message.dead.length > 0),
         // Copies: the totals go on while the batch may still be on its way.
         windows: [...touched].map((total) => ({ ...total })),
-        lastSequence: entries.at(-1)?.sequence ?? 0,
+        position: { sequence: entries.at(-1)?.sequence ?? 0, rows: rowsBefore },
       }
     },
   }

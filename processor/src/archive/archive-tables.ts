@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import type { EventNumber, VoterNumber } from '@votestream/schema/numbers'
-import type { DeadRow, DecisionRow, LogRow, WindowTotal } from './archive-rows.js'
+import type { ArchivePosition, DeadRow, DecisionRow, LogRow, WindowTotal } from './archive-rows.js'
 import { type ArchiveState, createArchiveState } from './archive-state.js'
 import {
   DEAD_COLUMNS,
@@ -14,6 +14,7 @@ import {
   type RowSource,
   WINDOW_COLUMNS,
 } from './row-binary.js'
+import { type RowCount, rowCountQuery } from './row-count.js'
 import {
   createWitnesses,
   type RowKey,
@@ -28,10 +29,16 @@ import {
 export interface ArchiveTables {
   /** How far the archive is: 0 when it has nothing of this stream. */
   checkpoint(): Promise<number>
+  /** How many rows of `votes_log` and `decisions_log` it said to have, and how many it has. It reads through them. */
+  countRows(checkpoint: number): Promise<RowCount>
   /** What the archive knows of the shard as of its checkpoint. @throws Error when somebody moved it meanwhile. */
   loadState(checkpoint: number): Promise<ArchiveState>
-  /** How far the archive is, and which tables lack rows that it is known to have written. */
-  look(witnesses: Witnesses): Promise<{ readonly checkpoint: number; readonly lost: readonly WitnessTable[] }>
+  /** How far the archive is, which tables lack rows that it is known to have written, and since when it runs. */
+  look(witnesses: Witnesses): Promise<{
+    readonly checkpoint: number
+    readonly lost: readonly WitnessTable[]
+    readonly uptimeSeconds: number
+  }>
   /** Rows that are there as of a checkpoint. */
   loadWitnesses(checkpoint: number): Promise<Witnesses>
   /** The archive of this log is begun anew: the rows that are there will be written again. */
@@ -42,8 +49,8 @@ export interface ArchiveTables {
   insertDecisions(rows: readonly DecisionRow[]): Promise<void>
   /** One block. */
   insertDead(rows: readonly DeadRow[]): Promise<void>
-  /** One block: the windows, and that everything up to `sequence` is archived. */
-  insertWindows(windows: readonly WindowTotal[], sequence: number): Promise<void>
+  /** One block: the windows, and how far the archive is. */
+  insertWindows(windows: readonly WindowTotal[], position: ArchivePosition): Promise<void>
 }
 
 interface ArchiveTablesOptions extends RowSource {
@@ -92,13 +99,24 @@ export const openArchiveTables = ({
     return result.json<Row>()
   }
 
-  const checkpointNow = async (): Promise<number> => {
-    const [row] = await select<{ sequence: number }>(checkpointQuery(windowTallies), {})
-    return row?.sequence ?? 0
+  /** For a query that always has one row: no answer is not the answer that there is nothing. */
+  const selectOne = async <Row>(query: string, values: Record<string, unknown>): Promise<Row> => {
+    const [row] = await select<Row>(query, values)
+    if (row === undefined) throw new Error(`shard ${shard}: ClickHouse gave no answer`)
+    return row
   }
+
+  const checkpointNow = async (): Promise<number> =>
+    (await selectOne<{ sequence: number }>(checkpointQuery(windowTallies), {})).sequence
 
   return {
     checkpoint: checkpointNow,
+    async countRows(checkpoint) {
+      return selectOne(
+        rowCountQuery((table) => qualified(table, database)),
+        { checkpoint },
+      )
+    },
     async loadState(checkpoint) {
       const state = createArchiveState(shards)
       const closings = await select<{ event: EventNumber }>(closingsQuery(votesLog), { checkpoint })
@@ -117,12 +135,12 @@ export const openArchiveTables = ({
       return state
     },
     async look(witnesses) {
-      const [row] = await select<Record<WitnessTable | 'checkpoint', number>>(
+      const found = await selectOne<Record<WitnessTable | 'checkpoint' | 'uptimeSeconds', number>>(
         lookQuery(witnesses, database),
         {},
       )
-      const lost = WITNESS_TABLES.filter((table) => (row?.[table] ?? 0) < witnesses.count(table))
-      return { checkpoint: row?.checkpoint ?? 0, lost }
+      const lost = WITNESS_TABLES.filter((table) => found[table] < witnesses.count(table))
+      return { checkpoint: found.checkpoint, lost, uptimeSeconds: found.uptimeSeconds }
     },
     async loadWitnesses(checkpoint) {
       const witnesses = createWitnesses()
@@ -144,8 +162,8 @@ export const openArchiveTables = ({
       insert(qualified('decisions_log', database), DECISION_COLUMNS, encodeDecisionRows(source, rows)),
     insertDead: (rows) =>
       insert(qualified('dead_entries', database), DEAD_COLUMNS, encodeDeadRows(source, rows)),
-    insertWindows: (windows, sequence) =>
-      insert(windowTallies, WINDOW_COLUMNS, encodeWindowRows(source, windows, sequence)),
+    insertWindows: (windows, position) =>
+      insert(windowTallies, WINDOW_COLUMNS, encodeWindowRows(source, windows, position)),
   }
 }
 
@@ -161,7 +179,8 @@ const lookQuery = (witnesses: Witnesses, database: string | undefined): string =
     return `(SELECT uniqExact(${WITNESS_KEYS[table]}) FROM ${qualified(table, database)}
       WHERE ${OF_LOG} AND ${WITNESS_KEYS[table]} IN (${rows.join()})) AS ${table}`
   })
-  return `SELECT (${checkpointQuery(qualified('window_tallies', database))}) AS checkpoint, ${counts.join()}`
+  return `SELECT (${checkpointQuery(qualified('window_tallies', database))}) AS checkpoint, uptime() AS uptimeSeconds,
+    ${counts.join()}`
 }
 
 interface WitnessRow {

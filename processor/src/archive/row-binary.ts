@@ -1,6 +1,13 @@
 import { LOG_KIND } from '@votestream/schema/clickhouse-schema'
 import type { Shard } from '@votestream/schema/numbers'
-import { type DeadRow, type DecisionRow, type LogRow, rowTimeMs, type WindowTotal } from './archive-rows.js'
+import {
+  type ArchivePosition,
+  type DeadRow,
+  type DecisionRow,
+  type LogRow,
+  rowTimeMs,
+  type WindowTotal,
+} from './archive-rows.js'
 
 /** Where the rows come from. */
 export interface RowSource {
@@ -154,7 +161,7 @@ export const encodeDeadRows = ({ shard, generation }: RowSource, rows: readonly 
 }
 
 /** The columns that `encodeWindowRows` writes, in its order. */
-export const WINDOW_COLUMNS = 'event, minute, contestant, shard, generation, votes, sequence'
+export const WINDOW_COLUMNS = 'event, minute, contestant, shard, generation, votes, sequence, archived_rows'
 
 const WINDOW_ROW_BYTES = 64
 /** The row that says how far the archive is. */
@@ -164,7 +171,7 @@ const CHECKPOINT = { event: 0, minuteMs: 0, contestant: 0, votes: 0 }
 export const encodeWindowRows = (
   { shard, generation }: RowSource,
   windows: readonly WindowTotal[],
-  sequence: number,
+  { sequence, rows }: ArchivePosition,
 ): Buffer => {
   const writer = createWriter((windows.length + 1) * WINDOW_ROW_BYTES)
   for (const { event, minuteMs, contestant, votes } of [...windows, CHECKPOINT]) {
@@ -175,6 +182,7 @@ export const encodeWindowRows = (
     writer.text(generation)
     writer.uint64(votes)
     writer.uint64(sequence)
+    writer.uint64(event === CHECKPOINT.event ? rows : 0)
   }
   return writer.done()
 }

@@ -1,5 +1,6 @@
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import type { ContestantIndex, Shard, VoterNumber } from '@votestream/schema/numbers'
+import { type RowCount, rowCountQuery } from '../archive/row-count.js'
 import type { EventFacts, VoterOutcome } from './seed-event.js'
 
 /** Up to where the entries of one log are meant. */
@@ -14,6 +15,8 @@ export interface ArchiveCut {
 export interface ArchivedOutcomes {
   /** How far it holds the log; 0: it has nothing of it. */
   checkpoint(): Promise<number>
+  /** How many rows of the log up to there are not there any more. */
+  missingRows(checkpoint: number): Promise<number>
   /** Every event that has anything in this log. */
   events(upTo: number): Promise<ArchivedEvent[]>
   /** Every voter of an event, in no order. */
@@ -40,17 +43,26 @@ export const createArchivedOutcomes = (options: ArchivedOutcomesOptions): Archiv
   const select = async <Row>(query: string, upTo: number): Promise<Row[]> => {
     const result = await clickhouse.query({
       query,
-      query_params: { shard, generation, upTo },
+      query_params: { shard, generation, upTo, checkpoint: upTo },
       format: 'JSONEachRow',
       abort_signal: signal,
       clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
     })
     return result.json<Row>()
   }
+  /** For a query that always has one row: no answer is not the answer that there is nothing. */
+  const selectOne = async <Row>(query: string, upTo: number): Promise<Row> => {
+    const [row] = await select<Row>(query, upTo)
+    if (row === undefined) throw new Error(`shard ${shard}: ClickHouse gave no answer`)
+    return row
+  }
   return {
     async checkpoint() {
-      const [row] = await select<{ sequence: number }>(CHECKPOINT_QUERY, 0)
-      return row?.sequence ?? 0
+      return (await selectOne<{ sequence: number }>(CHECKPOINT_QUERY, 0)).sequence
+    },
+    async missingRows(checkpoint) {
+      const { said, found } = await selectOne<RowCount>(rowCountQuery(), checkpoint)
+      return Math.max(0, said - found)
     },
     async events(upTo) {
       const rows = await select<EventRow>(EVENTS_QUERY, upTo)

@@ -68,7 +68,8 @@ export const seeding = async (
 ): Promise<Fill> => {
   if (!clickhouse) throw new ArchiveGapError(`the log of shard ${shard} begins at ${firstSequence}`)
   const archive = createArchivedOutcomes({ clickhouse, shard, generation, signal })
-  await reachingBack(archive, firstSequence)
+  const missing = await archive.missingRows(await reachingBack(archive, firstSequence))
+  if (missing > 0) throw new ArchiveGapError(`ClickHouse lost ${missing} rows that were written`)
   return async (token) => {
     const filler = createViewFiller({ redis, shard, token, ...(shadow && { place: shadow.place }) })
     const nowMs = await redisTimeMs(redis)

@@ -109,7 +109,7 @@ describe('Decisions and dead entries in the archive', function () {
     const tables = await archive.openTables()
     const { rows, windows, decisions } = (await tables.loadState(0)).advance(log)
     await tables.insertRows(rows)
-    await tables.insertWindows(windows, 1)
+    await tables.insertWindows(windows, { sequence: 1, rows: rows.length })
     await tables.insertDecisions(decisions)
     assert.deepEqual(await archive.rows('SELECT sum(votes) FROM votes_per_minute'), [[2]])
     assert.deepEqual(await archive.rows('SELECT count() FROM votes'), [[2]])

@@ -64,7 +64,7 @@ describe('The archive', function () {
     await archive.untilArchived()
     await archive.assertExact(log)
     // And what was on its way may still arrive late.
-    await tables.insertWindows(second.windows, second.lastSequence)
+    await tables.insertWindows(second.windows, second.position)
     await archive.assertExact(log)
     const [[twice] = []] = await archive.rows(
       'SELECT count() - (SELECT count() FROM votes_log FINAL) FROM votes_log',

@@ -61,10 +61,10 @@ describe('the janitor', function () {
     await clickhouse.command({ query: 'TRUNCATE TABLE window_tallies' })
     await redis.hset(checkpointKey(shard), { generation, sequence: redisAt, whole_at: 0 })
     const { signal } = new AbortController()
-    await openArchiveTables({ clickhouse, shards: 1, shard, generation, signal }).insertWindows(
-      [],
-      clickhouseAt,
-    )
+    await openArchiveTables({ clickhouse, shards: 1, shard, generation, signal }).insertWindows([], {
+      sequence: clickhouseAt,
+      rows: 0,
+    })
   }
 
   /** Runs until it has looked a few times. */

@@ -190,13 +190,14 @@ describe('a view that the log no longer reaches back to', function () {
     )
   })
 
-  it('waits for a ClickHouse that is away, and for one that does not reach the log', async () => {
+  it('waits for a ClickHouse that is away, that lacks rows, or that does not reach the log', async () => {
     const [log = []] = fc.sample(randomLog({ messagesMin: 5, messagesMax: 5 }), 1)
     for (const { data } of log) await nats.js.publish(voteSubject(shard), data)
     archive()
     await archivedTo(5)
     await stopAll()
     await nats.jsm.streams.purge(voteStream(shard), { seq: 6 })
+    const { generation } = await logPosition(nats, shard)
     await servers.kill('clickhouse')
     const { signal } = new AbortController()
     const lane = { ...laneOptions(), signal }
@@ -207,8 +208,13 @@ describe('a view that the log no longer reaches back to', function () {
     await until(() => at(5))
     assert.equal(await redis.hget(checkpointKey(shard), 'whole_at'), '5')
     await stopAll()
-    await clickhouse.command({ query: 'TRUNCATE TABLE window_tallies' })
     await redis.flushall()
+    await clickhouse.command({
+      query: `ALTER TABLE votes_log DELETE WHERE generation = '${generation}' AND position = 0`,
+      clickhouse_settings: { mutations_sync: '2' },
+    })
+    await assert.rejects(runTallyLane(lane), { name: 'ArchiveGapError', message: /lost \d+ rows/ })
+    await clickhouse.command({ query: 'TRUNCATE TABLE window_tallies' })
     await assert.rejects(runTallyLane(lane), { name: 'ArchiveGapError' })
     assert.equal(await redis.exists(checkpointKey(shard)), 0)
     lane.publisher.stop()

@@ -41,11 +41,11 @@ const createTables = () => {
       for (const { event, contestant, minuteMs, votes } of batch.windows) {
         const key = `${minuteMs}/${event}/${contestant}`
         const stored = windows.get(key)
-        if (!stored || stored.sequence <= batch.lastSequence) {
-          windows.set(key, { votes, sequence: batch.lastSequence })
+        if (!stored || stored.sequence <= batch.position.sequence) {
+          windows.set(key, { votes, sequence: batch.position.sequence })
         }
       }
-      checkpoint = Math.max(checkpoint, batch.lastSequence)
+      checkpoint = Math.max(checkpoint, batch.position.sequence)
     },
     load(): ArchiveState {
       const state = createArchiveState(SHARDS)

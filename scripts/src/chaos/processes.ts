@@ -8,6 +8,7 @@ import { redisServerSpec } from '@votestream/infra/servers/redis-server'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import type { ServerSpec } from '@votestream/infra/servers/server-process'
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
+import { mountSmallDisk, type SmallDisk } from '@votestream/infra/servers/small-disk'
 import { type Addresses, addressesOf } from '../addresses.js'
 import { type Environment, parseEnvironment, variablesForTests } from '../environment.js'
 import { createProcessRecord } from '../process-record.js'
@@ -16,7 +17,6 @@ import { credentialsOf, type NodeProgram, serviceSpec, serviceVariables, taskSpe
 import { createSupervisor, type Supervisor, type SupervisorEvent } from '../supervisor.js'
 import { type Clocks, createClocks } from './clocks.js'
 import { type Kind, PROXIED, type Proxied } from './schedule.js'
-import { mountSmallDisk, type SmallDisk } from './small-disk.js'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js'
 
 /** Which processes there are; two of each service, so that leases move and stale owners wake up. */

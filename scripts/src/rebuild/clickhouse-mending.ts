@@ -18,15 +18,21 @@ const valuesOf = ({ shard, event, generation, first, upTo }: EventLog): Values =
   ...{ shard, event, generation, first, upTo },
 })
 
+export interface Mended {
+  /** Rows that were missing, or not as the log says. */
+  readonly missing: number
+  /** Rows that the log does not have, and those that were not as it says. */
+  readonly spurious: number
+}
+
 /**
  * Makes the live rows of an event what the shadow's are. The right ones are written first, so that nobody sees them
  * missing; then goes what is not in the log, or is not as it says.
- * @returns how many rows were wrong or missing.
  */
-export const mendRows = async (shadow: ClickhouseShadow, log: EventLog): Promise<number> => {
+export const mendRows = async (shadow: ClickhouseShadow, log: EventLog): Promise<Mended> => {
   const values = valuesOf(log)
   const ofEvent = `event = {event:UInt32} AND ${FROM_LOG}`
-  let wrong = 0
+  const mended = { missing: 0, spurious: 0 }
   for (const table of ROW_TABLES) {
     const anew = `${shadow.database}.${table}`
     const columns = await shadow.select<{ name: string }>(COLUMNS_QUERY, { table })
@@ -39,9 +45,10 @@ export const mendRows = async (shadow: ClickhouseShadow, log: EventLog): Promise
     }
     const spuriousRows = await countOf(shadow, `${table} WHERE ${spurious}`, values)
     if (spuriousRows > 0) await shadow.command(`ALTER TABLE ${table} DELETE WHERE ${spurious}`, values)
-    wrong += missingRows + spuriousRows
+    mended.missing += missingRows
+    mended.spurious += spuriousRows
   }
-  return wrong
+  return mended
 }
 
 const COLUMNS_QUERY = `

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { mountSmallDisk, type SmallDisk } from '../../src/chaos/small-disk.js'
+import { mountSmallDisk, type SmallDisk } from '../../src/servers/small-disk.js'
 
 const DISK_BYTES = 4 * 1024 * 1024
 
