@@ -48,6 +48,8 @@ export async function* readLog(options: LogReaderOptions): AsyncGenerator<LogEnt
   const messages = await consumer.consume({ max_messages: PULL_MAX, expires: PULL_EXPIRES_MS })
   const stop = () => void messages.close()
   signal.addEventListener('abort', stop, { once: true })
+  // It may have been ended while the consumer was made.
+  if (signal.aborted) stop()
   try {
     yield* inBatches(messages, shard, batchMax)
   } finally {

@@ -42,4 +42,12 @@ describe('The log reader', function () {
       Array.from({ length: entries }, (_, index) => index + 1),
     )
   })
+
+  it('ends when it is told to while it begins, though nobody writes', async () => {
+    const ended = new AbortController()
+    const log = readLog({ nats, shard: SHARD, fromSequence: 107, batchMax: 16, signal: ended.signal })
+    const first = log.next()
+    ended.abort()
+    assert.deepEqual(await first, { value: undefined, done: true })
+  })
 })
