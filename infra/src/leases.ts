@@ -66,6 +66,20 @@ interface Holding {
   readonly done: Promise<void>
 }
 
+/** What is asked of a broker that goes away is answered never: it is asked again, not waited for. */
+const answered = async <Answer>(asked: Promise<Answer>): Promise<Answer> => {
+  const waited = new AbortController()
+  const late = pause(RENEW_EVERY_MS, undefined, { signal: waited.signal }).then(() => {
+    throw new Error('the broker did not answer')
+  })
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    late.catch(() => undefined)
+    waited.abort()
+  }
+}
+
 /** Takes a fair share of a role's leases, renews them, and runs the work of each. */
 export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const { bucket, role, instance, shards, logger, work } = options
@@ -207,14 +221,16 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
       // The broker may take a second longer to forget an entry than its time says: it is replaced as it stands,
       // unless its owner or another instance was faster. One in this instance's own name was left by the process
       // before it, and need not run out first.
-      const revision = before && (await bucket.update(key, instance, before.revision).catch(() => undefined))
+      const revision =
+        before && (await answered(bucket.update(key, instance, before.revision)).catch(() => undefined))
       if (before && !revision && seen.get(key) === before) seen.delete(key)
-      const taken = revision ?? (await bucket.create(key, instance))
+      const taken = revision ?? (await answered(bucket.create(key, instance)))
       // What comes after the stop has given up waiting for it runs out unused.
       if (!stopping) begin(shard, taken)
       else await giveBack(key, { previousSeq: taken })
     } catch {
-      // Another instance was faster, or has it still.
+      // Another instance was faster, or has it still; or the broker did not answer: then the lease may stand in this
+      // instance's name, and is taken as it stands.
     }
     taking.delete(shard)
   }

@@ -11,6 +11,9 @@ interface RedisOptions {
   readonly commandTimeoutMs?: number
 }
 
+/** A Redis that still reads its file is asked again after this. */
+const LOADING_AGAIN_MS = 200
+
 /**
  * A connection that never repeats a command by itself: whether a script whose answer was lost ran is settled
  * by its compare-and-set, and a resent one could only hide that. While Redis is away, commands fail at once.
@@ -25,6 +28,8 @@ export const connectRedis = ({ url, name, logger, commandTimeoutMs = 2_000 }: Re
     // A half-open connection answers nothing, and says nothing either: it is left after this.
     socketTimeout: 2 * commandTimeoutMs,
     connectTimeout: 2_000,
+    // While Redis reads its file it says how long that will take, and is far off at the beginning.
+    maxLoadingRetryTime: LOADING_AGAIN_MS,
     retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
   })
   let said = ''

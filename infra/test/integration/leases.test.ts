@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Shard } from '@votestream/schema/numbers'
@@ -24,15 +26,15 @@ describe('leases', () => {
     await Promise.all(connections.splice(0).map((nats) => nats.close()))
   })
 
-  const open = async (): Promise<{ nats: Nats; bucket: KV }> => {
-    const nats = await connectNats({ url: servers.get('nats').url, name: 'test', logger })
+  const open = async (url = servers.get('nats').url): Promise<{ nats: Nats; bucket: KV }> => {
+    const nats = await connectNats({ url, name: 'test', logger })
     connections.push(nats)
     return { nats, bucket: await openLeasesBucket(nats, 1) }
   }
 
   /** Work that says what it is doing. */
-  const hold = async (role: string, instance: string, shards: number) => {
-    const { nats, bucket } = await open()
+  const hold = async (role: string, instance: string, shards: number, url?: string) => {
+    const { nats, bucket } = await open(url)
     const working = new Set<Shard>()
     const leases = await holdLeases({
       bucket,
@@ -245,6 +247,24 @@ describe('leases', () => {
     assert.equal(leases.held().length, 1)
   })
 
+  it('a lease that ran out while the way to the broker was cut is taken as soon as it is there again', async () => {
+    const way = await startWay(servers.get('nats').port)
+    try {
+      const one = await hold('cut', 'one', 1, `nats://127.0.0.1:${way.port}`)
+      await until(() => one.working.size === 1)
+      way.cut()
+      await until(() => one.working.size === 0)
+      // By now it has asked for it again, and what it asked went into a connection that led nowhere.
+      await pause(2_000)
+      way.mend()
+      const beganMs = performance.now()
+      await until(() => one.working.size === 1)
+      assert.ok(performance.now() - beganMs < 2_500)
+    } finally {
+      way.close()
+    }
+  })
+
   it('work that fails is begun again while the lease is held', async () => {
     const { bucket } = await open()
     let tries = 0
@@ -275,3 +295,41 @@ describe('leases', () => {
     await until(() => two.working.size === 2)
   })
 })
+
+/** A way to a server that can be cut: it still takes connections then, and drops them. */
+const startWay = async (serverPort: number) => {
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const server = createServer((near) => {
+    if (isCut) return near.destroy()
+    const far = connect(serverPort, '127.0.0.1')
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => undefined)
+      one.on('close', () => other.destroy())
+      one.pipe(other)
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const drop = () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut: () => {
+      isCut = true
+      drop()
+    },
+    mend: () => {
+      isCut = false
+    },
+    close: () => {
+      drop()
+      server.close()
+    },
+  }
+}

@@ -29,6 +29,7 @@ export interface TallyLaneOptions {
   readonly deadLetters: Pick<DeadLetters, 'put'>
   readonly halts: Pick<Halts, 'set' | 'clear'>
   readonly signal: AbortSignal
+  readonly lookEveryMs?: number
 }
 
 /** Messages taken from the log at once. */
@@ -91,7 +92,13 @@ const follow = async (
   const moved = new AbortController()
   const stop = AbortSignal.any([signal, moved.signal])
   let sequence = from.sequence
-  const stopLooking = lookNowAndThen(options, { view, generation, at: () => sequence }, () => moved.abort())
+  // Behind the stretch that is being applied, if any.
+  let applying = sequence
+  const stopLooking = lookNowAndThen(
+    options,
+    { view, generation, expected: () => [sequence, applying] },
+    () => moved.abort(),
+  )
   try {
     const place = { fromSequence: sequence + 1, batchMax: READ_BATCH_MAX, signal: stop }
     for await (const entries of readLog({ nats, shard, ...place })) {
@@ -100,8 +107,9 @@ const follow = async (
           halt.set({ generation, sequence: step.sequence }, step.why)
           return 'halted'
         }
+        applying = step.messages.at(-1)?.sequence ?? sequence
         if (!(await commit(options, view, { ...step, from, previous: sequence }))) return 'moved'
-        sequence = step.messages.at(-1)?.sequence ?? sequence
+        sequence = applying
         halt.reached({ generation, sequence })
       }
       if (stop.aborted) break
@@ -152,16 +160,17 @@ const boardsOf = (tallies: ReadonlyMap<EventNumber, Tally>): ReadonlyMap<EventNu
 
 /** Looks whether view and log are still those that the lane follows, also while nobody votes. */
 const lookNowAndThen = (
-  { nats, shard }: TallyLaneOptions,
-  { view, generation, at }: { view: View; generation: string; at: () => number },
+  { nats, shard, lookEveryMs = LOOK_EVERY_MS }: TallyLaneOptions,
+  { view, generation, expected }: { view: View; generation: string; expected: () => readonly number[] },
   onMoved: () => void,
 ): (() => void) => {
   const looking = setInterval(() => {
-    const before = at()
+    const before = expected()
     view
       .checkpoint()
       .then((found) => {
-        if (isElsewhere(found, generation, before) && at() === before) onMoved()
+        // A stretch may have been applied, and another begun, while the answer was on its way.
+        if (isElsewhere(found, generation, [...before, ...expected()])) onMoved()
       })
       .catch(() => undefined)
     // A log that was made anew says nothing to a reader that waits for a sequence it does not have yet.
@@ -170,6 +179,6 @@ const lookNowAndThen = (
         if (position.generation !== generation) onMoved()
       })
       .catch(() => undefined)
-  }, LOOK_EVERY_MS)
+  }, lookEveryMs)
   return () => clearInterval(looking)
 }

@@ -26,9 +26,15 @@ export const decideBeginning = (found: Checkpoint | undefined, position: LogPosi
   return { do: 'seed' }
 }
 
-/** Whether the view is no longer where a tally left it. */
-export const isElsewhere = (found: Checkpoint | undefined, generation: string, sequence: number): boolean =>
-  found?.generation !== generation || found.sequence !== sequence
+/**
+ * Whether the view is no longer where a tally left it.
+ * @param sequences where it may be: as it was left, or as a stretch leaves it whose answer is on its way
+ */
+export const isElsewhere = (
+  found: Checkpoint | undefined,
+  generation: string,
+  sequences: readonly number[],
+): boolean => found?.generation !== generation || !sequences.includes(found.sequence)
 
 /** A view that is being made anew holds less than was shown before. */
 export const mayBeShown = (sequence: number, { wholeAt }: Pick<Checkpoint, 'wholeAt'>): boolean =>

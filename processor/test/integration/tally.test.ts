@@ -26,7 +26,7 @@ import fc from 'fast-check'
 import { Registry } from 'prom-client'
 import { createPartPublisher } from '../../src/publish/part-publisher.js'
 import { stretchCall } from '../../src/tally/stretch.js'
-import { runTallyLane } from '../../src/tally/tally-lane.js'
+import { runTallyLane, type TallyLaneOptions } from '../../src/tally/tally-lane.js'
 import { createView } from '../../src/tally/view.js'
 
 const shard = shardNumber(0)
@@ -237,7 +237,7 @@ describe('the tally', () => {
     })
     afterEach(() => stop())
 
-    const startLane = (on = redis) => {
+    const startLane = (on = redis, more: Partial<TallyLaneOptions> = {}) => {
       const abort = new AbortController()
       const publisher = createPartPublisher({
         publish: (_event, part) => void published.push(part),
@@ -253,6 +253,7 @@ describe('the tally', () => {
         deadLetters: { put: async () => assert.fail('nothing here is dead') },
         halts: createHalts(new Registry()),
         signal: abort.signal,
+        ...more,
       })
       stop = async () => {
         abort.abort()
@@ -284,6 +285,19 @@ describe('the tally', () => {
         sequences,
         [...sequences].sort((a, b) => a - b),
       )
+    })
+
+    it('a long log is gone through without beginning again, though the view is looked at all the time', async () => {
+      const messages = 1_000
+      const encoded = logMessage.encode(message([voteOf(1)]))
+      await Promise.all(Array.from({ length: messages }, () => nats.js.publish(voteSubject(shard), encoded)))
+      const begun: unknown[] = []
+      const info = (fields: object, text?: string) => {
+        if (text === 'tally goes on') begun.push(fields)
+      }
+      startLane(redis, { logger: { ...logger, info } as typeof logger, lookEveryMs: 1 })
+      await reached(messages)
+      assert.equal(begun.length, 1)
     })
 
     it('a view that was flushed is made again from the log, though nobody votes', async () => {

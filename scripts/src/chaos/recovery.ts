@@ -75,17 +75,18 @@ export const recoveriesOf = ({ done, attempts, shown, shards }: Watched): Recove
   }
   const faults = done.map((fault) => ({ fault, levels: levelsOf(fault.name, fault.kills) }))
   const courses = (what: What): Course[] => {
-    let owedMs = Number.NEGATIVE_INFINITY
+    // Until then earlier faults were being recovered from, or might have been.
+    let busyUntilMs = Number.NEGATIVE_INFINITY
     return faults.map(({ fault, levels }, index) => {
       const fromMs = levels.from === 'end' ? fault.endedAtMs : fault.atMs
       const withinMs = what === 'acknowledged' ? levels.acknowledgedWithinMs : levels.shownWithinMs
       // What an earlier fault still had to recover from is not laid at this one's door.
-      const deadlineMs = fromMs + withinMs + Math.max(0, owedMs - fromMs)
+      const deadlineMs = Math.max(fromMs, busyUntilMs) + withinMs
       const next = faults.slice(index + 1).find((later) => later.levels[what] === 'excused')
       const nextMs = next?.fault.atMs ?? Number.POSITIVE_INFINITY
       const atMs = workedAgain[what](fromMs)
       const seen = atMs !== undefined && atMs <= nextMs
-      owedMs = seen ? Number.NEGATIVE_INFINITY : deadlineMs
+      busyUntilMs = Math.max(busyUntilMs, seen ? atMs : deadlineMs)
       const tookMs = seen ? atMs - fromMs : undefined
       return {
         tookMs,

@@ -98,6 +98,17 @@ describe('the time a fault takes to recover from', () => {
     assert.equal(second?.acknowledged.tookMs, 7_030)
     assert.equal(second?.acknowledged.late, false)
   })
+
+  it('is not laid at the door of one that excuses nothing and came before it was over', () => {
+    const done = [
+      fault('kill-nats', 1_000, { untilMs: 5_000 }),
+      fault('stop-clickhouse', 5_000, { untilMs: 8_000 }),
+      fault('kill-clickhouse', 8_000),
+    ]
+    const votes = [...steadily(0, 1_000, 20), ...steadily(7_000, 8_000, 20), ...steadily(10_000, 11_000, 20)]
+    const late = recoveries(done, votes).map(({ acknowledged }) => acknowledged.late)
+    assert.deepEqual(late, [false, false, true])
+  })
 })
 
 describe('what a viewer was shown', () => {

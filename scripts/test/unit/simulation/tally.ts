@@ -78,15 +78,16 @@ const runLane = (world: World, process: Process, shard: Shard): void => {
     const ofRound = round
     const { generation } = from
     let sequence = from.sequence
+    let applying = sequence
     const look = (): void => {
       if (round !== ofRound) return
-      const before = sequence
+      const before = [sequence, applying]
       process.ask(
         ANSWER_TIMEOUT_MS,
         () => ({ found: view.checkpoint() }),
         (answer) => {
           if (!answer || round !== ofRound) return
-          if (isElsewhere(answer.found, generation, before) && sequence === before) begin()
+          if (isElsewhere(answer.found, generation, [...before, sequence, applying])) begin()
         },
       )
       process.later(LOOK_EVERY_MS, look)
@@ -101,6 +102,7 @@ const runLane = (world: World, process: Process, shard: Shard): void => {
       const last = messages.at(-1) as (typeof messages)[number]
       process.mayDieHere()
       const previous = sequence
+      applying = last.sequence
       ask(
         () => applied(world, view, messages, { generation, previous }),
         (tallies) => {
