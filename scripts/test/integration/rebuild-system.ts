@@ -15,6 +15,7 @@ import { runTallyLane } from '@votestream/processor/tally'
 import { allShards, type ContestantIndex, eventNumber, type VoterNumber } from '@votestream/schema/numbers'
 import { voteSubject } from '@votestream/schema/subjects'
 import { type LogMessage, logMessage, VERDICT, type Vote } from '@votestream/schema/votes'
+import { agrees, reconcile } from '../../src/books/reconciliation.js'
 import { variablesForTests } from '../../src/environment.js'
 
 /** Servers and a processor's lanes under leases, as they run, with votes that arrive. */
@@ -33,6 +34,8 @@ export interface RebuildSystem {
   stopLanes(): Promise<void>
   begin(name: string, ...args: string[]): Running
   run(name: string, ...args: string[]): Promise<Ended>
+  /** Whether the books agree, once the sinks are at the end of the log. */
+  booksAgree(): Promise<boolean>
   until(condition: () => Promise<boolean> | boolean): Promise<void>
   stop(): Promise<void>
 }
@@ -146,6 +149,7 @@ export const startRebuildSystem = async (): Promise<RebuildSystem> => {
     },
     begin,
     run: (name, ...args) => begin(name, ...args).ended,
+    booksAgree: async () => agrees(await reconcile({ nats, redis, clickhouse, waitMs: 30_000 })),
     async until(condition) {
       while (!(await condition())) await pause(5)
     },
