@@ -84,7 +84,8 @@ export const endConnection = (code: ErrorCode, socket: Duplex): void => {
 
 /** The answer after which a connection ends. */
 const lastAnswer = (code: ErrorCode): ProblemAnswer => {
-  const { status, headers, body } = problemAnswer(new VotestreamError(code))
+  const again = code === 'RATE_LIMITED' ? { retryAfterSeconds: 1 } : {}
+  const { status, headers, body } = problemAnswer(new VotestreamError(code, again))
   const length = String(Buffer.byteLength(body))
   return { status, headers: { ...headers, 'content-length': length, connection: 'close' }, body }
 }

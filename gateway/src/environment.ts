@@ -35,6 +35,17 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ID_SECRET: z.string('is required').min(1),
       ADMIN_USERNAME: textVariable('username').optional(),
       ADMIN_PASSWORD: textVariable('password').optional(),
+      /** Live connections of one user, and from one address; a whole office may stand behind one. */
+      SOCKETS_PER_USER_MAX: wholeVariable(50, 1, 1_000_000),
+      SOCKETS_PER_ADDRESS_MAX: wholeVariable(20_000, 1, 1_000_000),
+      /** Operations of one socket at once. */
+      OPERATIONS_PER_SOCKET_MAX: wholeVariable(100, 1, 10_000),
+      /** Seconds for which a live connection stays open when its token has expired. */
+      TOKEN_GRACE_SECONDS: wholeVariable(2, 0, 3_600),
+      /** Seconds over which live connections are closed when the gateway stops. */
+      DRAIN_SECONDS: wholeVariable(1, 0, 600),
+      /** How long caches may keep a leaderboard, in seconds. */
+      LEADERBOARD_MAX_AGE: wholeVariable(1, 0, 3_600),
       /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */
       TOKEN_TTL: z
         .string()

@@ -17,4 +17,7 @@ export const inertOperations = () => ({
   voting: { submit: notRunning, find: notRunning, status: notRunning },
   decisions: { decide: notRunning },
   ids: createOpaqueIds('no identifier is made'),
+  liveBoards: { watch: notRunning },
+  broadcasts: { follow: notRunning, size: 0 },
+  leaderboardMaxAgeSeconds: 0,
 })

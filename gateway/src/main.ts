@@ -3,7 +3,7 @@ import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
-import { configure, runService } from '@votestream/infra/lifecycle'
+import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
@@ -17,6 +17,7 @@ import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { graphqlRoutes } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
+import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { pageRoutes } from './page.js'
@@ -40,7 +41,7 @@ const CLICKHOUSE_TIMEOUT_MS = 5_000
 const environment = configure(() => readGatewayEnvironment(process.env))
 const logger = createLogger('gateway', environment.LOG_LEVEL)
 
-await runService(logger, async (lifecycle) => {
+const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) {
     const { GATEWAY_WORKERS: count, GATEWAY_METRICS_PORT: metricsPort } = environment
@@ -89,6 +90,7 @@ await runService(logger, async (lifecycle) => {
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
+  const broadcasts = createBroadcasts()
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -116,12 +118,20 @@ await runService(logger, async (lifecycle) => {
     results,
     liveBoards,
     liveVotes,
+    broadcasts,
     timelines,
     tokens,
     ids,
     logger,
     now,
     introspection: environment.NODE_ENV !== 'production',
+    sockets: {
+      socketsPerUserMax: environment.SOCKETS_PER_USER_MAX,
+      socketsPerAddressMax: environment.SOCKETS_PER_ADDRESS_MAX,
+      operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
+      expiryGraceMs: environment.TOKEN_GRACE_SECONDS * 1_000,
+      drainMs: environment.DRAIN_SECONDS * 1_000,
+    },
   })
   const app = await createHttpServer({
     accounts,
@@ -130,13 +140,22 @@ await runService(logger, async (lifecycle) => {
     decisions,
     tokens,
     ids,
+    liveBoards,
+    broadcasts,
+    leaderboardMaxAgeSeconds: environment.LEADERBOARD_MAX_AGE,
     logger,
     missing,
     plugins: [graphql, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
-  onStop('HTTP server', () => app.close())
+  onStop('HTTP server', () => {
+    // Whoever spreads the clients goes to other gateways from now on.
+    listening = false
+    return app.close()
+  })
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })
   listening = true
   logger.info({ addresses: app.addresses() }, 'listening')
-})
+}
+
+await runService(logger, start, { stopMoreMs: environment.DRAIN_SECONDS * 1_000 })

@@ -9,7 +9,7 @@ export interface Lifecycle {
 
 type State = 'starting' | 'running' | 'stopping' | 'stopped'
 
-/** All stops together may take this long; what is not done by then is cut off. */
+/** All stops together may take this long, and what a service adds; what is not done by then is cut off. */
 const STOP_DEADLINE_MS = 8_000
 
 /**
@@ -20,6 +20,7 @@ const STOP_DEADLINE_MS = 8_000
 export const runService = async (
   logger: Logger,
   start: (lifecycle: Lifecycle) => Promise<void>,
+  { stopMoreMs = 0 }: { readonly stopMoreMs?: number } = {},
 ): Promise<void> => {
   const stops: { name: string; stop: () => Promise<void> | void }[] = []
   let state: State = 'starting'
@@ -30,7 +31,7 @@ export const runService = async (
     const cutOff = setTimeout(() => {
       logger.error('did not stop in time')
       process.exit(1)
-    }, STOP_DEADLINE_MS)
+    }, STOP_DEADLINE_MS + stopMoreMs)
     for (const { name, stop: undo } of stops.reverse()) {
       try {
         await undo()

@@ -1,5 +1,6 @@
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
+import type { Broadcasts } from '../live/broadcasts.js'
 import type { Results } from '../results.js'
 import type { Tokens } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
@@ -8,13 +9,15 @@ import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createLoaders } from './loaders.js'
 import { createSchema, type SchemaDeps } from './schema.js'
-import { addSockets } from './sockets.js'
+import { addSockets, type SocketLimits } from './sockets.js'
 import { createSubscriptionSources, type SourceDeps } from './subscription-sources.js'
 
 export type GraphqlOptions = SchemaDeps &
   SourceDeps & {
     readonly results: Pick<Results, 'parts' | 'board'>
     readonly tokens: Pick<Tokens, 'verify'>
+    readonly broadcasts: Broadcasts
+    readonly sockets: SocketLimits
     readonly logger: Logger
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
@@ -24,7 +27,7 @@ export type GraphqlOptions = SchemaDeps &
 export const graphqlRoutes =
   (options: GraphqlOptions) =>
   async (app: FastifyInstance): Promise<void> => {
-    const { events, results, tokens, logger, introspection } = options
+    const { events, results, tokens, logger, introspection, broadcasts, sockets } = options
     const schema = createSchema(options)
     const formatError = createErrorFormat(logger)
     const sources = createSubscriptionSources(options)
@@ -34,9 +37,9 @@ export const graphqlRoutes =
       budget: createAnswerBudget(),
       loaders: createLoaders({ events, results }, () => requireCaller(incoming)),
     })
-    const serving = { schema, introspection, tokens, formatError, createContext, logger }
+    const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
     await addApollo(app, serving)
-    addSockets(app, serving)
+    addSockets(app, { ...serving, ...sockets })
     // A page for asking for the schema is of no use where nobody may.
     if (introspection) {
       const { addGraphiql } = await import('./graphiql.js')

@@ -1,12 +1,13 @@
 import { rankStandings } from '@votestream/schema/event-record'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
-import { Arg, Ctx, ID, Resolver, Root, Subscription } from 'type-graphql'
+import { Arg, Ctx, Extensions, ID, Resolver, Root, Subscription } from 'type-graphql'
 import type { Board } from '../board.js'
 import { requireIds } from '../identifiers.js'
 import type { VoteStatus } from '../results.js'
 import type { Voting } from '../voting.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { Event, Leaderboard } from './event-types.js'
+import { PER_VIEWER } from './per-viewer.js'
 import { Vote } from './vote-types.js'
 
 export interface LiveDeps {
@@ -47,6 +48,7 @@ export class LiveResolver {
     return new Leaderboard({ event, board, standings: rankStandings(board.totals) })
   }
 
+  @Extensions(PER_VIEWER)
   @Subscription(() => Vote, {
     description:
       "One's own vote as it is, then what became of it; completes when it is counted or rejected. Scope `votes`.",

@@ -1,64 +1,76 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import {
-  type DocumentNode,
   type ExecutionArgs,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
-  getOperationAST,
   getVariableValues,
-  NoSchemaIntrospectionCustomRule,
-  parse,
-  specifiedRules,
-  validate,
+  subscribe,
 } from 'graphql'
-import type { Context, ServerOptions, SubscribePayload } from 'graphql-ws'
-import { LRUCache } from 'lru-cache'
+import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
+import type { Viewer } from '../live/audience.js'
+import type { Broadcasts } from '../live/broadcasts.js'
 import type { Tokens } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
-import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { createDocuments } from './documents.js'
+import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
+import { createSocketCounts } from './socket-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from './token-expiry.js'
 import { variableFaults } from './variable-faults.js'
 
-export interface SocketOperationsOptions {
+export interface OperationLimits {
+  /** Sockets of one user at once. */
+  readonly socketsPerUserMax: number
+  /** Of one socket at once. */
+  readonly operationsPerSocketMax: number
+  /** How long a socket stays whose token has expired: its client may want to connect anew before it is closed. */
+  readonly expiryGraceMs: number
+}
+
+export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly tokens: Pick<Tokens, 'verify'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
+  readonly broadcasts: Broadcasts
 }
 
 /** Of one socket. */
 interface Extra extends Record<PropertyKey, unknown> {
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
-  /** Closes the socket as one whose token is not accepted. */
-  readonly forbid: () => void
-  /** Stops waiting for the token to expire. */
-  unwatch?: () => void
+  /** Takes the answers of an operation, as JSON in UTF-8. */
+  readonly viewer: (operationId: string) => Viewer
+  readonly close: (code: number, reason: string) => void
+  /** Stops waiting for the token to expire, and counting the socket as its user's. */
+  forget?: () => void
+}
+
+/** What is executed for nobody in particular, and who wants to see it. */
+interface SharedArgs extends ExecutionArgs {
+  readonly shared: SharedOperation
+  readonly viewer: Viewer
 }
 
 type SocketContext = Context<Record<string, unknown>, Extra>
 type Hooks = Pick<
   ServerOptions<Record<string, unknown>, Extra>,
-  'onConnect' | 'onSubscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
+  'onConnect' | 'onSubscribe' | 'subscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
 >
-
-/** Operations of one socket at once. */
-const OPERATIONS_MAX = 100
-/** Documents that are remembered as parsed and valid, and their characters together. */
-const DOCUMENTS_MAX = 1_000
-const DOCUMENT_CHARACTERS_MAX = 4 * 1024 * 1024
 
 /** What happens to the operations on sockets: the same as to those over HTTP. */
 export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
-  const { schema, tokens, formatError, createContext } = options
-  const check = createDocumentCheck(options)
+  const { schema, tokens, formatError, createContext, broadcasts, operationsPerSocketMax } = options
+  const users = createSocketCounts(options.socketsPerUserMax)
+  const operationOf = createDocuments(options)
+  const format = (result: Executed) => withErrors(result, formatError)
+  const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
   const executing = new Set<Set<string>>()
   const idle: (() => void)[] = []
 
@@ -70,31 +82,43 @@ export const createSocketOperations = (
   }
 
   const prepare = (context: SocketContext, id: string, payload: SubscribePayload): ExecutionArgs => {
-    if (Object.keys(context.subscriptions).length > OPERATIONS_MAX) throw new VotestreamError('RATE_LIMITED')
-    const document = check(payload.query)
-    const operation = getOperationAST(document, payload.operationName)
-    if (!operation) throw documentError('OPERATION_RESOLUTION_FAILURE', 'The operation to run is not clear.')
+    if (Object.keys(context.subscriptions).length > operationsPerSocketMax)
+      throw new VotestreamError('RATE_LIMITED')
+    const { operationName = null } = payload
+    const operation = operationOf(payload.query, operationName)
+    const { document, definition } = operation
     const variables = payload.variables ?? {}
-    const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables)
+    const { coerced, errors } = getVariableValues(schema, definition.variableDefinitions ?? [], variables)
     if (errors) {
-      throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, operation, variables) })
+      throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
     // A token is looked at for every operation: it may have expired since the socket was opened.
     const caller = callerOf(tokens, context.connectionParams)
+    if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
+      const args: SharedArgs = {
+        schema,
+        document,
+        operationName,
+        contextValue: undefined,
+        shared: { operation, operationName, variables, coerced, caller },
+        viewer: context.extra.viewer(id),
+      }
+      return args
+    }
     const { idempotencyKey, traceparent } = payload.extensions ?? {}
     const contextValue = createContext({
       caller,
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
     })
-    if (operation.operation !== 'subscription') {
+    if (definition.operation !== 'subscription') {
       context.extra.executing.add(id)
       executing.add(context.extra.executing)
     }
     return {
       schema,
       document,
-      operationName: payload.operationName ?? null,
+      operationName,
       variableValues: variables,
       contextValue,
     }
@@ -105,7 +129,17 @@ export const createSocketOperations = (
       onConnect({ connectionParams, extra }) {
         try {
           const caller = callerOf(tokens, connectionParams)
-          if (caller) extra.unwatch = watchExpiry(expiryOf(tokens, caller, connectionParams, extra))
+          if (!caller) return true
+          const { userId } = caller
+          if (userId !== undefined && !users.enter(userId)) {
+            extra.close(CloseCode.TooManyInitialisationRequests, 'Too many sockets of this user')
+            return true
+          }
+          const unwatch = watchExpiry(expiryOf(options, caller, connectionParams, extra))
+          extra.forget = () => {
+            unwatch()
+            if (userId !== undefined) users.leave(userId)
+          }
           return true
         } catch {
           // Closes the socket with 4403.
@@ -119,11 +153,12 @@ export const createSocketOperations = (
           return [error instanceof GraphQLError ? error : asGraphqlError(error)]
         }
       },
-      onNext: (_context, _id, _payload, _args, result) => withErrors(result, formatError),
+      subscribe: (args) => (isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)),
+      onNext: (_context, _id, _payload, _args, result) => format(result),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onComplete: ({ extra }, id) => finish(extra.executing, id),
       onClose({ extra }) {
-        extra.unwatch?.()
+        extra.forget?.()
         for (const id of [...extra.executing]) finish(extra.executing, id)
       },
     },
@@ -135,14 +170,17 @@ export const createSocketOperations = (
   }
 }
 
+const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
+
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (
-  tokens: SocketOperationsOptions['tokens'],
+  { tokens, expiryGraceMs }: SocketOperationsOptions,
   { expiresAtMs }: Caller,
   parameters: SocketContext['connectionParams'],
-  { executing, forbid }: Extra,
+  { executing, close }: Extra,
 ): TokenExpiryOptions => ({
   expiresAtMs,
+  graceMs: expiryGraceMs,
   valid() {
     try {
       return callerOf(tokens, parameters) !== undefined
@@ -151,61 +189,20 @@ const expiryOf = (
     }
   },
   busy: () => executing.size > 0,
-  onExpired: forbid,
+  onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
 
+interface Executed {
+  readonly errors?: readonly GraphQLError[] | undefined
+  readonly data?: unknown
+}
+
 const withErrors = (
-  { errors, ...rest }: { readonly errors?: readonly GraphQLError[] | undefined; readonly data?: unknown },
+  { errors, ...rest }: Executed,
   formatError: SocketOperationsOptions['formatError'],
 ): FormattedExecutionResult =>
   // What was executed is an object or null.
   ({ ...rest, ...(errors ? { errors: errors.map(formatError) } : {}) }) as FormattedExecutionResult
-
-/** Parses and validates a document once, however many sockets send it. */
-const createDocumentCheck = ({
-  schema,
-  introspection,
-}: Pick<SocketOperationsOptions, 'schema' | 'introspection'>): ((query: string) => DocumentNode) => {
-  const rules = [
-    ...specifiedRules,
-    documentLimits,
-    ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-  ]
-  const documents = new LRUCache<string, DocumentNode>({
-    max: DOCUMENTS_MAX,
-    maxSize: DOCUMENT_CHARACTERS_MAX,
-    sizeCalculation: (_document, query) => Math.max(1, query.length),
-  })
-  return (query) => {
-    const known = documents.get(query)
-    if (known) return known
-    const document = parseDocument(query)
-    const [fault] = validate(schema, document, rules)
-    if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message, fault)
-    documents.set(query, document)
-    return document
-  }
-}
-
-const parseDocument = (query: string): DocumentNode => {
-  try {
-    return parse(query, { maxTokens: TOKENS_MAX })
-  } catch (error) {
-    // The parser calls itself for each level.
-    if (error instanceof RangeError) throw documentError('GRAPHQL_PARSE_FAILED', 'The document is too deep.')
-    if (!(error instanceof GraphQLError)) throw error
-    throw documentError('GRAPHQL_PARSE_FAILED', error.message, error)
-  }
-}
-
-const documentError = (code: string, message: string, fault?: GraphQLError): GraphQLError => {
-  const { source, positions } = fault ?? {}
-  return new GraphQLError(message, {
-    source: source ?? null,
-    positions: positions ?? null,
-    extensions: { code },
-  })
-}
 
 const asGraphqlError = (error: unknown): GraphQLError => {
   const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })

@@ -6,27 +6,46 @@ import type { FastifyInstance } from 'fastify'
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { endConnection } from '../connections.js'
+import type { Viewer } from '../live/audience.js'
 import { GRAPHQL_PATH } from './apollo.js'
-import { createSocketOperations, type SocketOperationsOptions } from './socket-operations.js'
+import { createSocketCounts } from './socket-counts.js'
+import {
+  createSocketOperations,
+  type OperationLimits,
+  type SocketOperationsOptions,
+} from './socket-operations.js'
+import { textFrame } from './text-frame.js'
 
-export interface SocketsOptions extends SocketOperationsOptions {
-  readonly logger: Logger
+export interface SocketLimits extends OperationLimits {
+  /** From one address at once. */
+  readonly socketsPerAddressMax: number
+  /** Over how long the sockets are closed when the gateway stops, so that clients do not all come back at once. */
+  readonly drainMs: number
 }
 
-/** Of one message; an event of 500 contestants fits. */
-const MESSAGE_BYTES_MAX = 2 * 1024 * 1024
+export type SocketsOptions = SocketOperationsOptions & SocketLimits & { readonly logger: Logger }
+
+/** Of one message. */
+const MESSAGE_BYTES_MAX = 128 * 1024
 const INIT_TIMEOUT_MS = 3_000
 /** A peer that does not answer a ping until the next one is gone. */
 const PING_EVERY_MS = 12_000
 /** How long a stop waits for queries and mutations that are under way, and then for peers to close. */
 const DRAIN_MS = 4_000
 const CLOSING_MS = 500
+/** How long a socket that was not read from has for its end. */
+const DROPPING_MS = 5_000
 /** RFC 6455's registry: the service restarts, and a client may come back at once. */
 const SERVICE_RESTART = 1012
+const UNSUPPORTED_DATA = 1003
+const TRY_AGAIN_LATER = 1013
+/** Behind the answer, in its envelope. */
+const TAIL = Buffer.from('}')
 
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as over HTTP. */
 export const addSockets = (app: FastifyInstance, options: SocketsOptions): void => {
-  const { logger } = options
+  const { logger, socketsPerAddressMax, drainMs } = options
+  const addresses = createSocketCounts(socketsPerAddressMax)
   const operations = createSocketOperations(options)
   const protocol = makeServer({ connectionInitWaitTimeout: INIT_TIMEOUT_MS, ...operations.hooks })
   const sockets = new WebSocketServer({
@@ -37,14 +56,15 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
   })
   let stopping = false
 
-  const open = (socket: WebSocket): void => {
+  const open = (socket: WebSocket, connection: Duplex): void => {
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
         send: (data) => send(socket, data),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (take) => {
-          socket.on('message', (data) => {
+          socket.on('message', (data, isBinary) => {
+            if (isBinary) return socket.close(UNSUPPORTED_DATA, 'Text only')
             const text = String(data)
             take(text).catch((error: unknown) => {
               if (isForClients(text)) {
@@ -57,7 +77,11 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
           })
         },
       },
-      { executing: new Set(), forbid: () => socket.close(CloseCode.Forbidden, 'Forbidden') },
+      {
+        executing: new Set(),
+        viewer: (operationId) => viewerOf(socket, connection, operationId),
+        close: (code, reason) => socket.close(code, reason),
+      },
     )
     // Frames that break the protocol: the library closes the socket by itself.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'))
@@ -74,7 +98,13 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') endConnection('INVALID_REQUEST', socket)
     else if (path !== GRAPHQL_PATH) endConnection('ROUTE_NOT_FOUND', socket)
     else if (stopping) endConnection('OVERLOADED', socket)
-    else sockets.handleUpgrade(request, socket, head, open)
+    else {
+      const { remoteAddress: address = '' } = request.socket
+      if (addresses.enter(address)) {
+        socket.once('close', () => addresses.leave(address))
+        sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket))
+      } else endConnection('RATE_LIMITED', socket)
+    }
   }
   app.server.on('upgrade', upgrade)
   const pinging = keepAlive(sockets)
@@ -82,10 +112,13 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
   // Fastify waits for open connections when it closes, so these go before it does.
   app.addHook('preClose', async () => {
     stopping = true
-    clearInterval(pinging)
     await Promise.race([operations.drain(), pause(DRAIN_MS, undefined, { ref: false })])
-    const closing = [...sockets.clients].map((socket) => closeSocket(socket))
+    const closing = [...sockets.clients].map(async (socket) => {
+      await pause(Math.random() * drainMs)
+      await closeSocket(socket)
+    })
     await Promise.all(closing)
+    clearInterval(pinging)
     app.server.off('upgrade', upgrade)
   })
 }
@@ -113,6 +146,27 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
     else
       socket.send(data, (error) => (error && socket.readyState === socket.OPEN ? reject(error) : resolve()))
   })
+
+/**
+ * Answers are the same bytes for everybody; only the envelope with the operation's id is of this socket. The frame is
+ * written here, in one piece: the library would write its head by itself, and that costs a third as much again.
+ */
+const viewerOf = (socket: WebSocket, connection: Duplex, operationId: string): Viewer => {
+  const head = Buffer.from(`{"id":${JSON.stringify(operationId)},"type":"${MessageType.Next}","payload":`)
+  return {
+    get bufferedBytes() {
+      return connection.writableLength
+    },
+    send(payload) {
+      if (socket.readyState === socket.OPEN) connection.write(textFrame([head, payload, TAIL]))
+    },
+    drop() {
+      socket.close(TRY_AGAIN_LATER, 'Too slow')
+      // Who reads on by then is told why.
+      setTimeout(() => socket.terminate(), DROPPING_MS).unref()
+    },
+  }
+}
 
 const closeSocket = async (socket: WebSocket): Promise<void> => {
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))

@@ -1,6 +1,8 @@
 export interface TokenExpiryOptions {
   /** Milliseconds since 1970. */
   readonly expiresAtMs: number
+  /** How long after it. */
+  readonly graceMs: number
   /** Whether the token is valid at this moment, by the clock that tokens are verified with. */
   readonly valid: () => boolean
   /** Whether something that began while it was valid has no answer yet. */
@@ -13,11 +15,22 @@ const TIMER_MAX_MS = 2 ** 31 - 1
 /** How often it is looked whether the last answer is out: nothing begins any more, so this ends. */
 const BUSY_AGAIN_MS = 50
 
-/** Calls once when a token is no longer valid and all that it began is answered. @returns how to stop waiting. */
-export const watchExpiry = ({ expiresAtMs, valid, busy, onExpired }: TokenExpiryOptions): (() => void) => {
+/** Calls once when a token is no longer valid, the grace is over, and all that it began is answered. @returns how to stop waiting. */
+export const watchExpiry = ({
+  expiresAtMs,
+  graceMs,
+  valid,
+  busy,
+  onExpired,
+}: TokenExpiryOptions): (() => void) => {
   let timer: NodeJS.Timeout
+  let graceEndsAtMs: number | undefined
   const look = (): void => {
-    if (valid()) wait(expiresAtMs - Date.now())
+    const isValid = valid()
+    if (!isValid) graceEndsAtMs ??= performance.now() + graceMs
+    const graceMsLeft = (graceEndsAtMs ?? 0) - performance.now()
+    if (isValid) wait(expiresAtMs - Date.now())
+    else if (graceMsLeft > 0) wait(graceMsLeft)
     else if (busy()) wait(BUSY_AGAIN_MS)
     else onExpired()
   }

@@ -90,41 +90,6 @@ export const eventRoutes =
     )
 
     app.get(
-      '/v1/event/:event_id/leaderboard',
-      {
-        schema: {
-          operationId: 'leaderboard',
-          tags: ['results'],
-          summary: 'Read the leaderboard',
-          description: 'Most votes first. Scope `results:read`.',
-          params: schemas.eventParams,
-          response: {
-            200: schemas.leaderboardAnswer,
-            ...schemas.failures([
-              'INVALID_ID',
-              'UNAUTHENTICATED',
-              'WRONG_SCOPE',
-              'EVENT_NOT_FOUND',
-              'RESULTS_UNAVAILABLE',
-            ]),
-          },
-        },
-      },
-      async ({ params, caller }) => {
-        const { event, standings } = await events.leaderboard(caller, parse(params.event_id))
-        return {
-          event_id: event.id,
-          event_name: event.record.name,
-          contestants: standings.map(({ index, totalVotes }) => ({
-            contestant_id: event.contestantIds[index] ?? '',
-            contestant_name: event.record.contestants[index]?.name ?? '',
-            total_votes: totalVotes,
-          })),
-        }
-      },
-    )
-
-    app.get(
       '/v1/contestants/:event_id',
       {
         schema: {

@@ -5,11 +5,14 @@ import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Decisions } from '../decisions.js'
 import type { Events } from '../events.js'
+import type { Broadcasts } from '../live/broadcasts.js'
+import type { LiveBoards } from '../live/live-boards.js'
 import type { Tokens } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
 import { decisionRoutes } from './decision-routes.js'
 import { eventRoutes } from './event-routes.js'
+import { leaderboardRoutes } from './leaderboard-routes.js'
 import { problem } from './schemas.js'
 import { createValidatorCompiler } from './validation.js'
 import { voteRoutes } from './vote-routes.js'
@@ -21,6 +24,10 @@ export interface RestDeps {
   readonly decisions: Decisions
   readonly tokens: Pick<Tokens, 'verify'>
   readonly ids: OpaqueIds
+  readonly liveBoards: Pick<LiveBoards, 'watch'>
+  readonly broadcasts: Broadcasts
+  /** How long a copy of a leaderboard may be shown, by whoever keeps one. */
+  readonly leaderboardMaxAgeSeconds: number
 }
 
 declare module 'fastify' {
@@ -60,6 +67,7 @@ export const restRoutes =
     })
     void app.register(accountRoutes(deps))
     void app.register(eventRoutes(deps))
+    void app.register(leaderboardRoutes(deps))
     void app.register(voteRoutes(deps))
     void app.register(decisionRoutes(deps))
     done()

@@ -13,12 +13,13 @@ import type { FastifyInstance } from 'fastify'
 import { type CatalogEvent, projectEvent } from '../../src/event-catalog.js'
 import { createEvents } from '../../src/events.js'
 import { graphqlRoutes } from '../../src/graphql/graphql.js'
+import { createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createResults } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
 import { createInertServer } from '../unit/inert-server.js'
-import { callerOf } from './test-gateway.js'
+import { callerOf, SOCKET_LIMITS } from './test-gateway.js'
 
 const SHARDS = 2
 const logger = createLogger('round-trips-test', 'silent')
@@ -62,12 +63,14 @@ describe('Reading many events', () => {
       results,
       liveBoards: createLiveBoards({ nats, results, shards: SHARDS, logger }),
       liveVotes: createLiveVotes({ results }),
+      broadcasts: createBroadcasts(),
       timelines: { read: absent },
       tokens: { verify: () => callerOf(9) },
       ids,
       logger,
       now: Date.now,
       introspection: false,
+      sockets: SOCKET_LIMITS,
     })
     app = await createInertServer({ plugins: [graphql] })
     count()

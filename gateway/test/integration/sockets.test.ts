@@ -9,7 +9,7 @@ import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import type { Part } from '../../src/board.js'
 import type { CatalogEvent } from '../../src/event-catalog.js'
-import { callerOf, startTestGateway, type TestGateway } from './test-gateway.js'
+import { callerOf, PATIENCE, SOCKET_LIMITS, startTestGateway, type TestGateway } from './test-gateway.js'
 
 const LOGIN =
   'mutation { login(username: "maria.keller", password: "correct horse") { token user { username } } }'
@@ -126,6 +126,118 @@ describe('GraphQL over WebSocket', () => {
     await boards.return?.()
   })
 
+  it('executes once what is asked for alike, by whoever may see the same', async () => {
+    gateway.parts = async (events) => new Map(events.map((number) => [number, [part(50, [1, 0])]]))
+    const spaced = WATCH.replaceAll('{ ', '{\n  # the board\n  ')
+    const open: AsyncIterableIterator<unknown>[] = []
+    const watch = async (client: Client, query: string, more: object = {}) => {
+      const boards = client.iterate({ query, variables: { id: event.id }, ...more })
+      open.push(boards)
+      assert.ok((await boards.next()).value?.data)
+      return gateway.broadcasts.size
+    }
+    const user = connect(gateway.userToken(21))
+    assert.equal(await watch(user, WATCH), 1)
+    assert.equal(await watch(user, spaced), 1)
+    assert.equal(
+      await watch(connect(gateway.userToken(22)), `${WATCH}\nquery Other { me { id } }`, {}).catch(() => 0),
+      0,
+    )
+    assert.equal(await watch(connect(gateway.userToken(22)), WATCH), 1)
+    assert.equal(await watch(user, WATCH.replace('version ', '')), 2)
+    assert.equal(await watch(connect(gateway.applicationToken(['results:read'])), WATCH), 3)
+    for (const boards of open) await boards.return?.()
+    while (gateway.broadcasts.size > 0) await pause(5)
+  })
+
+  it('closes a socket that is not read from, while the others see every board', async () => {
+    const many = Array.from({ length: 500 }, (_, index) => ({
+      name: `${index} ${'x'.repeat(190)}`,
+      description: 'Sings',
+      imageUrl: 'https://a.example/1.jpg',
+    }))
+    const large = await gateway.events.create(callerOf(7), {
+      name: 'Large',
+      contestants: many,
+      opensAtMs: null,
+      closesAtMs: null,
+    })
+    const { number } = large.record
+    gateway.parts = async (events) => new Map(events.map((each) => [each, [part(1, [1])]]))
+    const query = `subscription { leaderboardChanged(eventId: "${large.id}") {
+      version standings { rank contestant { id name } totalVotes } } }`
+    const watch = async () => {
+      const socket = new WebSocket(url, 'graphql-transport-ws')
+      const versions: number[] = []
+      await once(socket, 'open')
+      const payload = { Authorization: `Bearer ${gateway.userToken(41)}` }
+      socket.send(JSON.stringify({ type: 'connection_init', payload }))
+      await once(socket, 'message')
+      socket.on('message', (data) =>
+        versions.push(JSON.parse(String(data)).payload.data.leaderboardChanged.version),
+      )
+      socket.send(JSON.stringify({ id: 'a', type: 'subscribe', payload: { query } }))
+      while (versions.length === 0) await pause(5)
+      return { socket, versions }
+    }
+    const [stopped, reading] = [await watch(), await watch()]
+    assert.equal(gateway.broadcasts.size, 1)
+    const closed = once(stopped.socket, 'close')
+    stopped.socket.pause()
+    let version = 1
+    // More than the connection itself can hold, and for longer than anybody is waited for.
+    for (; version < 100; version += 1) {
+      const later = part(version + 1, [version + 1])
+      gateway.nats.connection.publish(
+        leaderboardSubject(number),
+        boardPart.encode({ ...later, totals: [...later.totals], event: number }),
+      )
+      while (reading.versions.at(-1) !== version + 1) await pause(5)
+    }
+    await pause(PATIENCE.ms)
+    stopped.socket.resume()
+    const [code, reason] = await closed
+    assert.deepEqual([code, String(reason)], [1013, 'Too slow'])
+    assert.ok(stopped.versions.length < reading.versions.length)
+    assert.equal(reading.versions.length, 100)
+    reading.socket.terminate()
+    while (gateway.broadcasts.size > 0) await pause(5)
+  })
+
+  it('never shares what depends on who asks', async () => {
+    gateway.voteStatus = async () => 'acked'
+    const id = gateway.ids.voteId(event.record.number, voterNumber(9))
+    const statuses = connect(gateway.userToken(9)).iterate({ query: FOLLOW, variables: { id } })
+    assert.ok((await statuses.next()).value?.data)
+    assert.equal(gateway.broadcasts.size, 0)
+    assert.equal(codeOf(await ask(connect(gateway.userToken(10)), FOLLOW, { id })), 'VOTE_NOT_FOUND')
+    await statuses.return?.()
+  })
+
+  it('opens no more sockets for a user than it may, and no more again when some are closed', async () => {
+    const token = gateway.userToken(31)
+    const opened = async () => {
+      const socket = new WebSocket(url, 'graphql-transport-ws')
+      await once(socket, 'open')
+      const answer = Promise.race([
+        once(socket, 'message').then(() => 'acknowledged'),
+        once(socket, 'close').then(([code]) => code as number),
+      ])
+      socket.send(JSON.stringify({ type: 'connection_init', payload: { Authorization: `Bearer ${token}` } }))
+      return { socket, answer: await answer }
+    }
+    const { socketsPerUserMax } = SOCKET_LIMITS
+    const sockets = await Promise.all(Array.from({ length: socketsPerUserMax + 1 }, opened))
+    const refused = sockets.filter(({ answer }) => answer === 4429)
+    assert.equal(refused.length, 1)
+    const [first] = sockets.filter(({ answer }) => answer === 'acknowledged')
+    first?.socket.close()
+    if (first) await once(first.socket, 'close')
+    const again = await opened()
+    assert.equal(again.answer, 'acknowledged')
+    for (const { socket } of [...sockets, again]) socket.terminate()
+  })
+
   it('tells a voter what becomes of the vote, then completes; nobody else', async () => {
     const id = gateway.ids.voteId(event.record.number, voterNumber(9))
     for (const end of ['processed', 'rejected'] as const) {
@@ -222,7 +334,7 @@ describe('GraphQL over WebSocket', () => {
       payload: { Authorization: `Bearer ${gateway.userToken(9)}` },
     }
     const closeCode = async (
-      messages: readonly (object | string)[],
+      messages: readonly (object | string | Buffer)[],
       protocols = ['graphql-transport-ws'],
     ) => {
       const socket = new WebSocket(url, protocols)
@@ -230,7 +342,8 @@ describe('GraphQL over WebSocket', () => {
       const closed = once(socket, 'close')
       await once(socket, 'open')
       for (const message of messages) {
-        socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+        const isRaw = typeof message === 'string' || Buffer.isBuffer(message)
+        socket.send(isRaw ? message : JSON.stringify(message))
         if (message === good) await once(socket, 'message')
       }
       return (await closed)[0]
@@ -249,7 +362,8 @@ describe('GraphQL over WebSocket', () => {
       [4408, closeCode([])],
       [4409, closeCode([good, watch, watch])],
       [4429, closeCode([init, init])],
-      [1009, closeCode([init, 'x'.repeat(3 * 1024 * 1024)])],
+      [1009, closeCode([init, 'x'.repeat(1024 * 1024)])],
+      [1003, closeCode([init, Buffer.from(JSON.stringify(init))])],
     ]
     for (const [expected, code] of cases) assert.equal(await code, expected)
   })

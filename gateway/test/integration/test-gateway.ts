@@ -16,7 +16,10 @@ import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { graphqlRoutes } from '../../src/graphql/graphql.js'
+import type { SocketLimits } from '../../src/graphql/sockets.js'
 import { createHttpServer } from '../../src/http-server.js'
+import type { Patience } from '../../src/live/audience.js'
+import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createPasswords } from '../../src/passwords.js'
@@ -38,6 +41,7 @@ export interface TestGateway {
   readonly tokens: Tokens
   readonly accounts: Accounts
   readonly events: Events
+  readonly broadcasts: Broadcasts
   readonly submissions: Submission[]
   readonly closings: number[]
   readonly decisions: Decision[]
@@ -65,6 +69,17 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
   expiresAtMs: Number.POSITIVE_INFINITY,
   scopes: new Set(scopes),
 })
+
+export const PATIENCE: Patience = { bufferedBytes: 16 * 1024, bufferedBytesMax: 4 * 1024 * 1024, ms: 1_000 }
+
+/** Small where a test reaches them. */
+export const SOCKET_LIMITS: SocketLimits = {
+  socketsPerUserMax: 20,
+  socketsPerAddressMax: 100,
+  operationsPerSocketMax: 100,
+  expiryGraceMs: 200,
+  drainMs: 100,
+}
 
 export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
 
@@ -110,13 +125,16 @@ export const startTestGateway = async (): Promise<TestGateway> => {
       },
     },
   })
+  const liveBoards = createLiveBoards({ nats, results, shards: 1, logger })
+  const broadcasts = createBroadcasts({ patience: PATIENCE })
   const graphql = graphqlRoutes({
     accounts,
     events,
     voting,
     decisions,
     results,
-    liveBoards: createLiveBoards({ nats, results, shards: 1, logger }),
+    liveBoards,
+    broadcasts,
     liveVotes: createLiveVotes({ results }),
     timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
@@ -124,6 +142,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     logger,
     now,
     introspection: true,
+    sockets: SOCKET_LIMITS,
   })
   const missing = () => (nats.connected() ? [] : ['NATS'])
   const app = await createHttpServer({
@@ -133,6 +152,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     decisions,
     tokens,
     ids,
+    liveBoards,
+    broadcasts,
+    leaderboardMaxAgeSeconds: 1,
     logger,
     missing,
     handlerTimeoutMs: 10_000,
@@ -147,6 +169,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     tokens,
     accounts,
     events,
+    broadcasts,
     submissions: [],
     closings: [],
     decisions: [],

@@ -1,0 +1,135 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createLatest, type Latest } from './latest.js'
+
+/** Somebody's connection, as an audience sees it. */
+export interface Viewer {
+  /** What was sent and has not left this process, because the peer does not read. */
+  readonly bufferedBytes: number
+  /** Must not throw; a connection that is gone takes nothing. */
+  send(payload: Buffer): void
+  /** The peer did not read for too long. */
+  drop(): void
+}
+
+/** Viewers who are shown the same bytes. */
+export interface Audience {
+  readonly size: number
+  /** Shows what was shown last, if anything, and then whatever follows, until the answer is left or ends. */
+  join(viewer: Viewer): Latest<never>
+  /**
+   * Shows everybody something new. Resolves when it was sent to all who read; who does not, gets what is the latest
+   * once it does. To be called again only then: what comes too fast for the sending is left out by whoever calls.
+   */
+  show(payload: Buffer): Promise<void>
+  /** Ends what every viewer follows, with an error if there is one. */
+  end(error?: unknown): void
+}
+
+export interface AudienceOptions {
+  /** Called when the last viewer has left. */
+  readonly onEmpty: () => void
+  readonly patience?: Patience
+}
+
+/** With a peer that does not read. */
+export interface Patience {
+  /** So much may wait to be read while more is sent. */
+  readonly bufferedBytes: number
+  /** More than this is not kept for anybody. */
+  readonly bufferedBytesMax: number
+  readonly ms: number
+}
+
+const PATIENCE: Patience = { bufferedBytes: 16 * 1024, bufferedBytesMax: 4 * 1024 * 1024, ms: 10_000 }
+/** Sent without a break at most: whatever else this process has to do waits for it. */
+const SLICE = 250
+/** How often somebody who is behind is looked at. */
+const LOOK_AGAIN_MS = 50
+
+interface Place {
+  readonly left: Latest<never>
+  /** The number of what the viewer was shown last. */
+  shown: number
+  /** Since when it has not been reading, by the monotonic clock. */
+  behindSinceMs: number | undefined
+  dropped: boolean
+}
+
+export const createAudience = ({ onEmpty, patience = PATIENCE }: AudienceOptions): Audience => {
+  const places = new Map<Viewer, Place>()
+  const behind = new Set<Viewer>()
+  let latest: Buffer | undefined
+  let number = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const leave = (viewer: Viewer): void => {
+    places.delete(viewer)
+    behind.delete(viewer)
+    if (places.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+    onEmpty()
+  }
+
+  const offer = (viewer: Viewer, place: Place): void => {
+    if (latest === undefined || place.shown === number || place.dropped) return
+    if (viewer.bufferedBytes > patience.bufferedBytes) {
+      wait(viewer, place)
+      return
+    }
+    place.shown = number
+    place.behindSinceMs = undefined
+    behind.delete(viewer)
+    viewer.send(latest)
+  }
+
+  const wait = (viewer: Viewer, place: Place): void => {
+    place.behindSinceMs ??= performance.now()
+    behind.add(viewer)
+    timer ??= setInterval(lookAgain, LOOK_AGAIN_MS)
+  }
+
+  const lookAgain = (): void => {
+    for (const viewer of [...behind]) {
+      const place = places.get(viewer)
+      if (!place) continue
+      offer(viewer, place)
+      const waitedMs = performance.now() - (place.behindSinceMs ?? Number.POSITIVE_INFINITY)
+      if (waitedMs > patience.ms || viewer.bufferedBytes > patience.bufferedBytesMax) {
+        place.dropped = true
+        behind.delete(viewer)
+        viewer.drop()
+      }
+    }
+    if (behind.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  return {
+    get size() {
+      return places.size
+    },
+    join(viewer) {
+      const left = createLatest<never>(() => leave(viewer))
+      const place: Place = { left, shown: 0, behindSinceMs: undefined, dropped: false }
+      places.set(viewer, place)
+      offer(viewer, place)
+      return left
+    },
+    async show(payload) {
+      latest = payload
+      number += 1
+      let sent = 0
+      // Who joins meanwhile is shown it at once, and is passed over here.
+      for (const [viewer, place] of places) {
+        offer(viewer, place)
+        sent += 1
+        if (sent % SLICE === 0) await nextTurn()
+      }
+    },
+    end(error) {
+      for (const { left } of [...places.values()]) left.end(error)
+    },
+  }
+}

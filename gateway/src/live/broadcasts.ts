@@ -1,0 +1,67 @@
+import { type Audience, createAudience, type Patience, type Viewer } from './audience.js'
+import type { Latest } from './latest.js'
+
+/** What is made once and shown to everybody who asks for the same. */
+export interface Broadcasts {
+  /**
+   * Follows what is made under a key, beginning with the latest of it.
+   * @param make called for the first who asks; ended when the last one has left
+   */
+  follow(key: string, make: () => Promise<AsyncIterator<Buffer>>, viewer: Viewer): Latest<never>
+  /** How many are being made at the moment. */
+  readonly size: number
+}
+
+export const createBroadcasts = (options: { readonly patience?: Patience } = {}): Broadcasts => {
+  const audiences = new Map<string, Audience>()
+  return {
+    follow(key, make, viewer) {
+      const audience = audiences.get(key) ?? open(audiences, key, make, options)
+      return audience.join(viewer)
+    },
+    get size() {
+      return audiences.size
+    },
+  }
+}
+
+const open = (
+  audiences: Map<string, Audience>,
+  key: string,
+  make: () => Promise<AsyncIterator<Buffer>>,
+  options: { readonly patience?: Patience },
+): Audience => {
+  let payloads: AsyncIterator<Buffer> | undefined
+  let closed = false
+  const close = (): void => {
+    if (closed) return
+    closed = true
+    audiences.delete(key)
+    void payloads?.return?.()
+  }
+  const audience = createAudience({ ...options, onEmpty: close })
+  audiences.set(key, audience)
+
+  /** One after the other: what is made while the last one is still being sent is not made at all. */
+  const run = async (): Promise<void> => {
+    payloads = await make()
+    // Everybody may have left meanwhile.
+    if (closed) return void payloads.return?.()
+    for (;;) {
+      const { value, done } = await payloads.next()
+      if (done || closed) return
+      await audience.show(value)
+    }
+  }
+  run().then(
+    () => {
+      close()
+      audience.end()
+    },
+    (error: unknown) => {
+      close()
+      audience.end(error)
+    },
+  )
+  return audience
+}

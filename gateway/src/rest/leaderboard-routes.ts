@@ -1,0 +1,128 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@fastify/type-provider-typebox'
+import { requireIds } from '../identifiers.js'
+import { problemAnswer, toVotestreamError } from '../problems.js'
+import { noneMatch } from './conditional.js'
+import { eventOf, openEventStream } from './event-stream.js'
+import { createLeaderboardBodies } from './leaderboard-bodies.js'
+import type { RestDeps } from './routes.js'
+import * as schemas from './schemas.js'
+
+const FAILURES = [
+  'INVALID_ID',
+  'UNAUTHENTICATED',
+  'WRONG_SCOPE',
+  'EVENT_NOT_FOUND',
+  'RESULTS_UNAVAILABLE',
+] as const
+
+/** The leaderboard: as it is, and as it changes. */
+export const leaderboardRoutes =
+  ({
+    events,
+    ids,
+    liveBoards,
+    broadcasts,
+    leaderboardMaxAgeSeconds,
+  }: RestDeps): FastifyPluginCallbackTypebox =>
+  (app, _options, done) => {
+    const bodies = createLeaderboardBodies()
+    const streams = new Set<() => void>()
+    const cacheControl = `public, max-age=${leaderboardMaxAgeSeconds}`
+    const parse = (eventId: string) => requireIds({ event_id: ids.parseEventId(eventId) }).event_id
+
+    app.get(
+      '/v1/event/:event_id/leaderboard',
+      {
+        schema: {
+          operationId: 'leaderboard',
+          tags: ['results'],
+          summary: 'Read the leaderboard',
+          description:
+            'Most votes first. Its ETag changes with the board: with `If-None-Match` an unchanged one is answered ' +
+            'with 304. Scope `results:read`.',
+          params: schemas.eventParams,
+          response: {
+            200: schemas.leaderboardAnswer,
+            304: Type.Null({ description: 'As the client has it.' }),
+            ...schemas.failures([...FAILURES]),
+          },
+        },
+      },
+      async ({ params, caller, headers }, reply) => {
+        const { event, board } = await events.leaderboard(caller, parse(params.event_id))
+        const { etag, json } = bodies.of(event, board)
+        void reply.header('etag', etag).header('cache-control', cacheControl)
+        if (!noneMatch(headers['if-none-match'], etag)) return reply.code(304).send(null)
+        return reply.type('application/json; charset=utf-8').send(json as never)
+      },
+    )
+
+    app.get(
+      '/v1/event/:event_id/leaderboard/stream',
+      {
+        config: { untimed: true },
+        schema: {
+          operationId: 'leaderboardStream',
+          tags: ['results'],
+          summary: 'Follow the leaderboard',
+          description:
+            'Server-sent events: the leaderboard as it is, then as it changes, at most 20 times a second; whoever is ' +
+            "slow skips to the latest. An event's id is the board's version; with `Last-Event-ID` a board that the " +
+            'client has is not sent again. Scope `results:read`.',
+          params: schemas.eventParams,
+          response: {
+            200: {
+              description: 'Each event holds what `leaderboard` answers.',
+              content: { 'text/event-stream': { schema: Type.String() } },
+            },
+            ...schemas.failures([...FAILURES]),
+          },
+        },
+      },
+      async ({ params, caller, headers }, reply) => {
+        const event = await events.read(caller, parse(params.event_id))
+        const { number, contestants } = event.record
+        const lastEventId = headers['last-event-id']
+        const stream = openEventStream(reply.raw, lastEventId === undefined ? undefined : String(lastEventId))
+        const make = async (): Promise<AsyncIterator<Buffer>> => {
+          const boards = liveBoards.watch(number, contestants.length)
+          return {
+            async next() {
+              const { value, done } = await boards.next()
+              if (done) return { value: undefined, done }
+              const { version, json } = bodies.of(event, value)
+              return { value: eventOf(version, json), done: false }
+            },
+            async return() {
+              await boards.return?.()
+              return { value: undefined, done: true }
+            },
+          }
+        }
+        const followed = broadcasts.follow(`rest ${number}`, make, stream.viewer)
+        const leave = (): void => void followed.return?.()
+        streams.add(leave)
+        reply.raw.once('close', () => {
+          streams.delete(leave)
+          leave()
+        })
+        reply.hijack()
+        try {
+          await followed.next()
+        } catch (error) {
+          // Before anything was shown the answer is an error like any other; behind it, the client comes back for one.
+          const { status, headers: problemHeaders, body } = problemAnswer(toVotestreamError(error))
+          if (!reply.raw.headersSent) reply.raw.writeHead(status, problemHeaders).write(body)
+        }
+        stream.end()
+        return reply
+      },
+    )
+    // A server that closes waits for its answers to end.
+    app.addHook('preClose', (next) => {
+      for (const leave of [...streams]) leave()
+      next()
+    })
+    done()
+  }
