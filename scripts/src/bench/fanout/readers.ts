@@ -1,0 +1,136 @@
+// The viewers of a contender, in a process of their own: what they received is what counts as delivered.
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { quantile } from '../median.js'
+import { QUERY } from './shown-board.js'
+
+/** How a contender is spoken to. */
+export type Dialect =
+  | { readonly name: 'plain' }
+  | { readonly name: 'socket.io' }
+  | { readonly name: 'graphql'; readonly eventId: string; readonly token: string | undefined }
+
+export type Order =
+  | { readonly do: 'connect'; readonly url: string; readonly viewers: number; readonly dialect: Dialect }
+  | { readonly do: 'count' }
+  | { readonly do: 'tell' }
+  | { readonly do: 'leave' }
+
+export interface Count {
+  readonly received: number
+  /** Messages whose version was not higher than the one before it on the same socket. */
+  readonly backwards: number
+  /** The lowest and the highest version that any socket has now. */
+  readonly versions: readonly [number, number]
+  /** From when the board was given to the contender until it was read, milliseconds. */
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** So many sockets are opened at once. */
+const OPENING = 200
+/** One message in so many is asked for its age. */
+const AGED = 7
+
+interface Reader {
+  readonly socket: WebSocket
+  version: number
+}
+
+let readers: Reader[] = []
+let received = 0
+let backwards = 0
+let ages: number[] = []
+
+const take = (reader: Reader, data: Buffer): void => {
+  const at = data.indexOf('"version":')
+  if (at === -1) return
+  const version = Number.parseInt(data.toString('latin1', at + 10, at + 26), 10)
+  if (version <= reader.version) backwards += 1
+  reader.version = version
+  received += 1
+  if (received % AGED !== 0) return
+  const asOf = data.indexOf('"asOf":"')
+  ages.push(Date.now() - Date.parse(data.toString('latin1', asOf + 8, asOf + 32)))
+}
+
+const open = (url: string, dialect: Dialect): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const isGraphql = dialect.name === 'graphql'
+    const path = { plain: '/', 'socket.io': '/socket.io/?EIO=4&transport=websocket', graphql: '/graphql' }
+    const socket = new WebSocket(`${url}${path[dialect.name]}`, isGraphql ? ['graphql-transport-ws'] : [], {
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+    })
+    const reader: Reader = { socket, version: 0 }
+    readers.push(reader)
+    socket.on('error', reject)
+    socket.on('open', () => {
+      if (dialect.name === 'plain') resolve()
+      if (dialect.name !== 'graphql') return
+      const payload = dialect.token === undefined ? {} : { Authorization: `Bearer ${dialect.token}` }
+      socket.send(JSON.stringify({ type: 'connection_init', payload }))
+    })
+    socket.on('message', (data: Buffer) => {
+      if (data.length > 300) return take(reader, data)
+      const text = String(data)
+      if (dialect.name === 'socket.io') {
+        if (text.startsWith('0{')) socket.send('40')
+        if (text.startsWith('40{')) resolve()
+        if (text === '2') socket.send('3')
+      }
+      if (dialect.name === 'graphql' && text.includes('connection_ack')) {
+        const payload = { query: QUERY, variables: { id: dialect.eventId } }
+        socket.send(JSON.stringify({ id: crypto.randomUUID(), type: 'subscribe', payload }))
+        resolve()
+      }
+      if (text.includes('"type":"error"')) reject(new Error(text))
+    })
+  })
+
+const reset = (): void => {
+  received = 0
+  backwards = 0
+  ages = []
+}
+
+const follow = async (order: Order): Promise<unknown> => {
+  switch (order.do) {
+    case 'connect': {
+      for (let opened = 0; opened < order.viewers; opened += OPENING) {
+        const some = Math.min(OPENING, order.viewers - opened)
+        await Promise.all(Array.from({ length: some }, () => open(order.url, order.dialect)))
+      }
+      return { connected: readers.length }
+    }
+    case 'count':
+      reset()
+      return {}
+    case 'tell': {
+      const sorted = ages.sort((a, b) => a - b)
+      const versions = readers.map(({ version }) => version)
+      return {
+        received,
+        backwards,
+        versions: [Math.min(...versions), Math.max(...versions)],
+        p50Ms: quantile(sorted, 0.5),
+        p99Ms: quantile(sorted, 0.99),
+      } satisfies Count
+    }
+    case 'leave': {
+      for (const { socket } of readers) socket.terminate()
+      readers = []
+      await pause(200)
+      return {}
+    }
+  }
+}
+
+process.on('message', (order: Order) => {
+  follow(order).then(
+    (answer) => process.send?.({ answer }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit(0))
