@@ -20,4 +20,5 @@ export const inertOperations = () => ({
   liveBoards: { watch: notRunning },
   broadcasts: { follow: notRunning, size: 0 },
   leaderboardMaxAgeSeconds: 0,
+  expiryGraceMs: 0,
 })

@@ -110,6 +110,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     recent: createRecentWindows({ redis, shards }),
     archived: createArchivedWindows(clickhouse),
   })
+  const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
   const graphql = graphqlRoutes({
     accounts,
     events,
@@ -129,7 +130,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
       socketsPerUserMax: environment.SOCKETS_PER_USER_MAX,
       socketsPerAddressMax: environment.SOCKETS_PER_ADDRESS_MAX,
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
-      expiryGraceMs: environment.TOKEN_GRACE_SECONDS * 1_000,
+      expiryGraceMs,
       drainMs: environment.DRAIN_SECONDS * 1_000,
     },
   })
@@ -143,6 +144,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     liveBoards,
     broadcasts,
     leaderboardMaxAgeSeconds: environment.LEADERBOARD_MAX_AGE,
+    expiryGraceMs,
     logger,
     missing,
     plugins: [graphql, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],

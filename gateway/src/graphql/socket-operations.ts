@@ -13,12 +13,12 @@ import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
+import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { Tokens } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { createDocuments } from './documents.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { createSocketCounts } from './socket-counts.js'
-import { type TokenExpiryOptions, watchExpiry } from './token-expiry.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface OperationLimits {

@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@fastify/type-provider-typebox'
 import { requireIds } from '../identifiers.js'
 import { problemAnswer, toVotestreamError } from '../problems.js'
+import { watchExpiry } from '../token-expiry.js'
 import { noneMatch } from './conditional.js'
 import { eventOf, openEventStream } from './event-stream.js'
 import { createLeaderboardBodies } from './leaderboard-bodies.js'
@@ -24,6 +25,7 @@ export const leaderboardRoutes =
     liveBoards,
     broadcasts,
     leaderboardMaxAgeSeconds,
+    expiryGraceMs,
   }: RestDeps): FastifyPluginCallbackTypebox =>
   (app, _options, done) => {
     const bodies = createLeaderboardBodies()
@@ -62,6 +64,8 @@ export const leaderboardRoutes =
       '/v1/event/:event_id/leaderboard/stream',
       {
         config: { untimed: true },
+        // A head without a body would have no end.
+        exposeHeadRoute: false,
         schema: {
           operationId: 'leaderboardStream',
           tags: ['results'],
@@ -103,8 +107,17 @@ export const leaderboardRoutes =
         const followed = broadcasts.follow(`rest ${number}`, make, stream.viewer)
         const leave = (): void => void followed.return?.()
         streams.add(leave)
+        // What is followed would otherwise go on for as long as the connection is open.
+        const unwatch = watchExpiry({
+          expiresAtMs: caller.expiresAtMs,
+          graceMs: expiryGraceMs,
+          valid: () => Date.now() < caller.expiresAtMs,
+          busy: () => false,
+          onExpired: leave,
+        })
         reply.raw.once('close', () => {
           streams.delete(leave)
+          unwatch()
           leave()
         })
         reply.hijack()

@@ -28,6 +28,8 @@ export interface RestDeps {
   readonly broadcasts: Broadcasts
   /** How long a copy of a leaderboard may be shown, by whoever keeps one. */
   readonly leaderboardMaxAgeSeconds: number
+  /** How long what is followed goes on when the token has expired. */
+  readonly expiryGraceMs: number
 }
 
 declare module 'fastify' {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { VotestreamError } from '@votestream/schema/errors'
@@ -139,6 +140,22 @@ describe('The leaderboard over REST', () => {
     publish(8, [2, 0])
     await until(() => known.length === 1 && older.length === 2)
     assert.equal(known[0]?.id, '8')
+  })
+
+  it('is followed no longer than the token is valid, and a little', async () => {
+    gateway.parts = async (numbers) => new Map(numbers.map((number) => [number, [part(9, [1, 0])]]))
+    const token = gateway.tokens.issue({ scopes: ['results:read'], ttlSeconds: 1 })
+    const response = await stream({ authorization: `Bearer ${token}` })
+    const seen = eventsOf(response)
+    await once(response, 'end')
+    assert.equal(seen.length, 1)
+    assert.throws(() => gateway.tokens.verify(token))
+  })
+
+  it('has no head without its stream', async () => {
+    const headers = { authorization: authorization() }
+    const { statusCode } = await gateway.app.inject({ method: 'HEAD', url: `${path()}/stream`, headers })
+    assert.equal(statusCode, 405)
   })
 
   it('refuses a stream like any other reading', async () => {

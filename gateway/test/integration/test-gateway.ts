@@ -155,6 +155,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     liveBoards,
     broadcasts,
     leaderboardMaxAgeSeconds: 1,
+    expiryGraceMs: SOCKET_LIMITS.expiryGraceMs,
     logger,
     missing,
     handlerTimeoutMs: 10_000,

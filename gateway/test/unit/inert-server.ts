@@ -25,6 +25,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
     liveBoards: { watch: notExpected },
     broadcasts: { follow: notExpected, size: 0 },
     leaderboardMaxAgeSeconds: 1,
+    expiryGraceMs: 0,
     logger: createLogger('test', 'silent'),
     missing: () => [],
     ...overrides,
