@@ -14,7 +14,7 @@ import type { CheckedOperation } from './documents.js'
 
 /** Subscriptions whose answer is the same for every viewer of a role: executed once, and written once. */
 export interface SharedSubscriptions {
-  /** @param variables coerced @param viewer takes each answer, as JSON in UTF-8 */
+  /** @param viewer takes each answer, as JSON in UTF-8 */
   join(operation: SharedOperation, viewer: Viewer): Latest<never>
 }
 

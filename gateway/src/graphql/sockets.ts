@@ -149,7 +149,7 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
 
 /**
  * Answers are the same bytes for everybody; only the envelope with the operation's id is of this socket. The frame is
- * written here, in one piece: the library would write its head by itself, and that costs a third as much again.
+ * written here, in one piece: the library would write its head by itself.
  */
 const viewerOf = (socket: WebSocket, connection: Duplex, operationId: string): Viewer => {
   const head = Buffer.from(`{"id":${JSON.stringify(operationId)},"type":"${MessageType.Next}","payload":`)
