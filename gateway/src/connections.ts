@@ -37,7 +37,26 @@ export const createConnections = (handler: RequestListener): Server => {
     },
   )
   server.on('checkExpectation', (_request, response) => refuse('INVALID_REQUEST', response))
+  closeSilent(server)
   return server
+}
+
+/**
+ * Browsers open connections before they need them. Node takes one on which nothing was ever said for busy, and a server
+ * that closes would wait for it.
+ */
+const closeSilent = (server: Server): void => {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  const close = server.close.bind(server)
+  server.close = (callback) => {
+    close(callback)
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+    return server
+  }
 }
 
 const refuse = (code: ErrorCode, response: ServerResponse): void => {

@@ -8,6 +8,7 @@ import {
   wholeVariable,
 } from '@votestream/infra/environment'
 import { z } from 'zod'
+import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
 import { type TextFieldName, textFault } from './text-fields.js'
 
@@ -35,6 +36,21 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ID_SECRET: z.string('is required').min(1),
       ADMIN_USERNAME: textVariable('username').optional(),
       ADMIN_PASSWORD: textVariable('password').optional(),
+      /** Addresses and networks of the proxies in front, apart by commas: their `X-Forwarded-For` is believed. */
+      TRUSTED_PROXIES: z
+        .string()
+        .default('')
+        .transform((text, context) => {
+          const proxies = text.split(',').map((part) => part.trim())
+          const named = proxies.filter((part) => part !== '')
+          try {
+            createClientAddresses(named)
+            return named
+          } catch (error) {
+            context.addIssue({ code: 'custom', message: (error as Error).message })
+            return z.NEVER
+          }
+        }),
       /** Live connections of one user, and from one address; a whole office may stand behind one. */
       SOCKETS_PER_USER_MAX: wholeVariable(50, 1, 1_000_000),
       SOCKETS_PER_ADDRESS_MAX: wholeVariable(20_000, 1, 1_000_000),

@@ -10,6 +10,7 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify'
+import type { ClientAddresses } from './client-address.js'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
@@ -22,6 +23,8 @@ export interface HttpServerOptions extends RestDeps {
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly handlerTimeoutMs?: number
+  /** Whose word on where a request comes from is taken. */
+  readonly trustProxy?: ClientAddresses['trust']
   /** Whatever stands beside REST on this port; each in a context of its own. */
   readonly plugins?: readonly FastifyPluginAsync[]
 }
@@ -30,7 +33,14 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024
 
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
-  const { logger, missing, handlerTimeoutMs = REQUEST_TIMEOUT_MS, plugins = [], ...deps } = options
+  const {
+    logger,
+    missing,
+    handlerTimeoutMs = REQUEST_TIMEOUT_MS,
+    plugins = [],
+    trustProxy,
+    ...deps
+  } = options
   const answer = (error: unknown, reply: FastifyReply): void => {
     const told = toVotestreamError(error)
     // While something is away every request is a 503: a line for each of them would only add to the trouble.
@@ -45,6 +55,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 10_240 },
     serverFactory: createConnections,
+    ...(trustProxy ? { trustProxy } : {}),
     // What still arrives on open connections while the server stops is answered like anything else; the framework's
     // own refusal would be no problem document.
     return503OnClosing: false,

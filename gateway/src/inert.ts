@@ -1,4 +1,5 @@
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
+import { createOpenCounts } from './live/open-counts.js'
 
 export const notRunning = (): never => {
   throw new Error('these operations are only described, and not running')
@@ -19,6 +20,7 @@ export const inertOperations = () => ({
   ids: createOpaqueIds('no identifier is made'),
   liveBoards: { watch: notRunning },
   broadcasts: { follow: notRunning, size: 0 },
+  connections: { users: createOpenCounts(0), addresses: createOpenCounts(0) },
   leaderboardMaxAgeSeconds: 0,
   expiryGraceMs: 0,
 })

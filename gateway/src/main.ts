@@ -11,6 +11,7 @@ import { openBuckets } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
 import { createArchivedVotes } from './archived-votes.js'
+import { createClientAddresses } from './client-address.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
 import { readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
@@ -19,7 +20,9 @@ import { graphqlRoutes } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
+import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
+import { createOpenCounts } from './live/open-counts.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
@@ -90,7 +93,13 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
-  const broadcasts = createBroadcasts()
+  const broadcasts = createBroadcasts({ metrics: createLiveMetrics(registry) })
+  const connections = {
+    users: createOpenCounts(environment.SOCKETS_PER_USER_MAX),
+    addresses: createOpenCounts(environment.SOCKETS_PER_ADDRESS_MAX),
+  }
+  watchLive(registry, { broadcasts, connections })
+  const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -125,10 +134,10 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     ids,
     logger,
     now,
+    connections,
+    addressOf: clientAddresses.of,
     introspection: environment.NODE_ENV !== 'production',
     sockets: {
-      socketsPerUserMax: environment.SOCKETS_PER_USER_MAX,
-      socketsPerAddressMax: environment.SOCKETS_PER_ADDRESS_MAX,
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
       expiryGraceMs,
       drainMs: environment.DRAIN_SECONDS * 1_000,
@@ -143,6 +152,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     ids,
     liveBoards,
     broadcasts,
+    connections,
+    trustProxy: clientAddresses.trust,
     leaderboardMaxAgeSeconds: environment.LEADERBOARD_MAX_AGE,
     expiryGraceMs,
     logger,

@@ -13,10 +13,13 @@ interface HealthServerOptions {
   readonly missing: () => string[]
 }
 
+/** How often the event loop's delay is looked at: each look costs an idle process about 70 µs. */
+const LOOP_DELAY_EVERY_MS = 20
+
 /** A registry with the process's own figures. */
 export const createMetrics = (): Registry => {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_DELAY_EVERY_MS })
   return registry
 }
 

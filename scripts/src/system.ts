@@ -33,6 +33,8 @@ export interface RunningSystem {
 
 /** Everything is gone within ten seconds of a signal; one of them is for what surrounds the children. */
 const stopWithinMs = 9_000
+/** A drain that is longer than this, by which the live viewers are spread over other gateways, takes longer. */
+const drainSecondsIncluded = 1
 const logLookIntervalMs = 1_000
 
 /**
@@ -54,7 +56,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   record.write([])
   const supervisor = createSupervisor({
     policy: defaultRestartPolicy,
-    stopWithinMs,
+    stopWithinMs: stopWithinMs + drainsMoreMs(options.environment),
     onEvent: (event) => {
       const line = describeEvent(event)
       say(line)
@@ -88,6 +90,9 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     },
   }
 }
+
+const drainsMoreMs = ({ DRAIN_SECONDS }: Environment): number =>
+  Math.max(0, DRAIN_SECONDS - drainSecondsIncluded) * 1_000
 
 function makeFolder(dataDir: string): void {
   try {
@@ -145,7 +150,8 @@ async function startEverything(context: StartContext): Promise<void> {
   const start = (spec: ServerSpec) => supervisor.start(logged(context, spec))
   await start(serviceSpec('ingest', environment.INGEST_METRICS_PORT, program))
   await start(serviceSpec('processor', environment.PROCESSOR_METRICS_PORT, program))
-  await start(serviceSpec('gateway', environment.GATEWAY_METRICS_PORT, program))
+  const gateway = serviceSpec('gateway', environment.GATEWAY_METRICS_PORT, program)
+  await start({ ...gateway, stopTimeoutMs: gateway.stopTimeoutMs + drainsMoreMs(environment) })
 
   const demoEvent = await demoEventOf(context, addresses, credentials)
   say('')

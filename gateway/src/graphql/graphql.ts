@@ -1,6 +1,8 @@
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
+import type { ClientAddresses } from '../client-address.js'
 import type { Broadcasts } from '../live/broadcasts.js'
+import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
 import type { Tokens } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
@@ -18,6 +20,8 @@ export type GraphqlOptions = SchemaDeps &
     readonly tokens: Pick<Tokens, 'verify'>
     readonly broadcasts: Broadcasts
     readonly sockets: SocketLimits
+    readonly connections: LiveConnections
+    readonly addressOf: ClientAddresses['of']
     readonly logger: Logger
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
@@ -27,7 +31,8 @@ export type GraphqlOptions = SchemaDeps &
 export const graphqlRoutes =
   (options: GraphqlOptions) =>
   async (app: FastifyInstance): Promise<void> => {
-    const { events, results, tokens, logger, introspection, broadcasts, sockets } = options
+    const { events, results, tokens, logger, introspection, broadcasts, sockets, connections, addressOf } =
+      options
     const schema = createSchema(options)
     const formatError = createErrorFormat(logger)
     const sources = createSubscriptionSources(options)
@@ -39,7 +44,7 @@ export const graphqlRoutes =
     })
     const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
     await addApollo(app, serving)
-    addSockets(app, { ...serving, ...sockets })
+    addSockets(app, { ...serving, ...sockets, connections, addressOf })
     // A page for asking for the schema is of no use where nobody may.
     if (introspection) {
       const { addGraphiql } = await import('./graphiql.js')

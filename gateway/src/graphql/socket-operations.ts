@@ -13,17 +13,15 @@ import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
+import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { Tokens } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { createDocuments } from './documents.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
-import { createSocketCounts } from './socket-counts.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface OperationLimits {
-  /** Sockets of one user at once. */
-  readonly socketsPerUserMax: number
   /** Of one socket at once. */
   readonly operationsPerSocketMax: number
   /** How long a socket stays whose token has expired: its client may want to connect anew before it is closed. */
@@ -37,6 +35,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
+  readonly connections: LiveConnections
 }
 
 /** Of one socket. */
@@ -66,8 +65,8 @@ type Hooks = Pick<
 export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
-  const { schema, tokens, formatError, createContext, broadcasts, operationsPerSocketMax } = options
-  const users = createSocketCounts(options.socketsPerUserMax)
+  const { schema, tokens, formatError, createContext, broadcasts, connections, operationsPerSocketMax } =
+    options
   const operationOf = createDocuments(options)
   const format = (result: Executed) => withErrors(result, formatError)
   const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
@@ -131,14 +130,15 @@ export const createSocketOperations = (
           const caller = callerOf(tokens, connectionParams)
           if (!caller) return true
           const { userId } = caller
-          if (userId !== undefined && !users.enter(userId)) {
+          const leave = userId === undefined ? () => undefined : connections.users.enter(userId)
+          if (!leave) {
             extra.close(CloseCode.TooManyInitialisationRequests, 'Too many sockets of this user')
             return true
           }
           const unwatch = watchExpiry(expiryOf(options, caller, connectionParams, extra))
           extra.forget = () => {
             unwatch()
-            if (userId !== undefined) users.leave(userId)
+            leave()
           }
           return true
         } catch {

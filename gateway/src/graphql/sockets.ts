@@ -5,10 +5,11 @@ import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { ClientAddresses } from '../client-address.js'
 import { endConnection } from '../connections.js'
 import type { Viewer } from '../live/audience.js'
 import { GRAPHQL_PATH } from './apollo.js'
-import { createSocketCounts } from './socket-counts.js'
+import { createLiveness } from './liveness.js'
 import {
   createSocketOperations,
   type OperationLimits,
@@ -17,18 +18,18 @@ import {
 import { textFrame } from './text-frame.js'
 
 export interface SocketLimits extends OperationLimits {
-  /** From one address at once. */
-  readonly socketsPerAddressMax: number
   /** Over how long the sockets are closed when the gateway stops, so that clients do not all come back at once. */
   readonly drainMs: number
+  /** A peer that does not answer a ping until the next one is gone. */
+  readonly pingEveryMs?: number
 }
 
-export type SocketsOptions = SocketOperationsOptions & SocketLimits & { readonly logger: Logger }
+export type SocketsOptions = SocketOperationsOptions &
+  SocketLimits & { readonly logger: Logger; readonly addressOf: ClientAddresses['of'] }
 
 /** Of one message. */
 const MESSAGE_BYTES_MAX = 128 * 1024
 const INIT_TIMEOUT_MS = 3_000
-/** A peer that does not answer a ping until the next one is gone. */
 const PING_EVERY_MS = 12_000
 /** How long a stop waits for queries and mutations that are under way, and then for peers to close. */
 const DRAIN_MS = 4_000
@@ -44,8 +45,7 @@ const TAIL = Buffer.from('}')
 
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as over HTTP. */
 export const addSockets = (app: FastifyInstance, options: SocketsOptions): void => {
-  const { logger, socketsPerAddressMax, drainMs } = options
-  const addresses = createSocketCounts(socketsPerAddressMax)
+  const { logger, drainMs, connections, addressOf } = options
   const operations = createSocketOperations(options)
   const protocol = makeServer({ connectionInitWaitTimeout: INIT_TIMEOUT_MS, ...operations.hooks })
   const sockets = new WebSocketServer({
@@ -54,6 +54,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     maxPayload: MESSAGE_BYTES_MAX,
     handleProtocols: (protocols) => handleProtocols(protocols),
   })
+  const liveness = createLiveness({ everyMs: options.pingEveryMs ?? PING_EVERY_MS })
   let stopping = false
 
   const open = (socket: WebSocket, connection: Duplex): void => {
@@ -83,6 +84,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
         close: (code, reason) => socket.close(code, reason),
       },
     )
+    liveness.watch(socket)
     // Frames that break the protocol: the library closes the socket by itself.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'))
     socket.once('close', (code, reason) => {
@@ -99,15 +101,14 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     else if (path !== GRAPHQL_PATH) endConnection('ROUTE_NOT_FOUND', socket)
     else if (stopping) endConnection('OVERLOADED', socket)
     else {
-      const { remoteAddress: address = '' } = request.socket
-      if (addresses.enter(address)) {
-        socket.once('close', () => addresses.leave(address))
+      const leave = connections.addresses.enter(addressOf(request))
+      if (leave) {
+        socket.once('close', leave)
         sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket))
       } else endConnection('RATE_LIMITED', socket)
     }
   }
   app.server.on('upgrade', upgrade)
-  const pinging = keepAlive(sockets)
 
   // Fastify waits for open connections when it closes, so these go before it does.
   app.addHook('preClose', async () => {
@@ -118,7 +119,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
       await closeSocket(socket)
     })
     await Promise.all(closing)
-    clearInterval(pinging)
+    liveness.stop()
     app.server.off('upgrade', upgrade)
   })
 }
@@ -173,16 +174,4 @@ const closeSocket = async (socket: WebSocket): Promise<void> => {
   socket.close(SERVICE_RESTART, 'Service restart')
   await Promise.race([closed, pause(CLOSING_MS, undefined, { ref: false })])
   socket.terminate()
-}
-
-const keepAlive = (sockets: WebSocketServer): NodeJS.Timeout => {
-  const silent = new WeakSet<WebSocket>()
-  return setInterval(() => {
-    for (const socket of sockets.clients) {
-      if (silent.has(socket)) socket.terminate()
-      silent.add(socket)
-      socket.once('pong', () => silent.delete(socket))
-      socket.ping()
-    }
-  }, PING_EVERY_MS).unref()
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLatest, type Latest } from './latest.js'
+import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
 
 /** Somebody's connection, as an audience sees it. */
 export interface Viewer {
@@ -29,6 +30,7 @@ export interface AudienceOptions {
   /** Called when the last viewer has left. */
   readonly onEmpty: () => void
   readonly patience?: Patience
+  readonly metrics?: LiveMetrics
 }
 
 /** With a peer that does not read. */
@@ -55,7 +57,11 @@ interface Place {
   dropped: boolean
 }
 
-export const createAudience = ({ onEmpty, patience = PATIENCE }: AudienceOptions): Audience => {
+export const createAudience = ({
+  onEmpty,
+  patience = PATIENCE,
+  metrics = NO_METRICS,
+}: AudienceOptions): Audience => {
   const places = new Map<Viewer, Place>()
   const behind = new Set<Viewer>()
   let latest: Buffer | undefined
@@ -71,16 +77,20 @@ export const createAudience = ({ onEmpty, patience = PATIENCE }: AudienceOptions
     onEmpty()
   }
 
-  const offer = (viewer: Viewer, place: Place): void => {
-    if (latest === undefined || place.shown === number || place.dropped) return
+  /** @returns whether it was sent. */
+  const offer = (viewer: Viewer, place: Place): boolean => {
+    if (latest === undefined || place.shown === number || place.dropped) return false
     if (viewer.bufferedBytes > patience.bufferedBytes) {
       wait(viewer, place)
-      return
+      return false
     }
+    // What was made while it did not read, it never sees.
+    if (place.behindSinceMs !== undefined) metrics.skipped(number - place.shown - 1)
     place.shown = number
     place.behindSinceMs = undefined
     behind.delete(viewer)
     viewer.send(latest)
+    return true
   }
 
   const wait = (viewer: Viewer, place: Place): void => {
@@ -93,11 +103,12 @@ export const createAudience = ({ onEmpty, patience = PATIENCE }: AudienceOptions
     for (const viewer of [...behind]) {
       const place = places.get(viewer)
       if (!place) continue
-      offer(viewer, place)
+      if (offer(viewer, place)) metrics.shown(1)
       const waitedMs = performance.now() - (place.behindSinceMs ?? Number.POSITIVE_INFINITY)
       if (waitedMs > patience.ms || viewer.bufferedBytes > patience.bufferedBytesMax) {
         place.dropped = true
         behind.delete(viewer)
+        metrics.dropped()
         viewer.drop()
       }
     }
@@ -114,19 +125,21 @@ export const createAudience = ({ onEmpty, patience = PATIENCE }: AudienceOptions
       const left = createLatest<never>(() => leave(viewer))
       const place: Place = { left, shown: 0, behindSinceMs: undefined, dropped: false }
       places.set(viewer, place)
-      offer(viewer, place)
+      if (offer(viewer, place)) metrics.shown(1)
       return left
     },
     async show(payload) {
       latest = payload
       number += 1
+      let offered = 0
       let sent = 0
       // Who joins meanwhile is shown it at once, and is passed over here.
       for (const [viewer, place] of places) {
-        offer(viewer, place)
-        sent += 1
-        if (sent % SLICE === 0) await nextTurn()
+        if (offer(viewer, place)) sent += 1
+        offered += 1
+        if (offered % SLICE === 0) await nextTurn()
       }
+      metrics.shown(sent)
     },
     end(error) {
       for (const { left } of [...places.values()]) left.end(error)

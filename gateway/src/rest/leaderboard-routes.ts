@@ -1,6 +1,8 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@fastify/type-provider-typebox'
+import { VotestreamError } from '@votestream/schema/errors'
 import { requireIds } from '../identifiers.js'
+import type { LiveConnections } from '../live/open-counts.js'
 import { problemAnswer, toVotestreamError } from '../problems.js'
 import { watchExpiry } from '../token-expiry.js'
 import { noneMatch } from './conditional.js'
@@ -24,6 +26,7 @@ export const leaderboardRoutes =
     ids,
     liveBoards,
     broadcasts,
+    connections,
     leaderboardMaxAgeSeconds,
     expiryGraceMs,
   }: RestDeps): FastifyPluginCallbackTypebox =>
@@ -80,12 +83,14 @@ export const leaderboardRoutes =
               description: 'Each event holds what `leaderboard` answers.',
               content: { 'text/event-stream': { schema: Type.String() } },
             },
-            ...schemas.failures([...FAILURES]),
+            ...schemas.failures([...FAILURES, 'RATE_LIMITED']),
           },
         },
       },
-      async ({ params, caller, headers }, reply) => {
+      async ({ params, caller, headers, ip }, reply) => {
         const event = await events.read(caller, parse(params.event_id))
+        const leavePlaces = takePlaces(connections, ip, caller.userId)
+        reply.raw.once('close', leavePlaces)
         const { number, contestants } = event.record
         const lastEventId = headers['last-event-id']
         const stream = openEventStream(reply.raw, lastEventId === undefined ? undefined : String(lastEventId))
@@ -139,3 +144,21 @@ export const leaderboardRoutes =
     })
     done()
   }
+
+/** @returns how to give them back. @throws VotestreamError RATE_LIMITED where there is none. */
+const takePlaces = (
+  { addresses, users }: LiveConnections,
+  address: string,
+  userId: string | undefined,
+): (() => void) => {
+  const leaveAddress = addresses.enter(address)
+  const leaveUser = userId === undefined ? () => undefined : leaveAddress && users.enter(userId)
+  if (leaveAddress && leaveUser) {
+    return () => {
+      leaveAddress()
+      leaveUser()
+    }
+  }
+  leaveAddress?.()
+  throw new VotestreamError('RATE_LIMITED', { retryAfterSeconds: 1 })
+}

@@ -7,6 +7,7 @@ import type { Decisions } from '../decisions.js'
 import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveBoards } from '../live/live-boards.js'
+import type { LiveConnections } from '../live/open-counts.js'
 import type { Tokens } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
@@ -26,6 +27,7 @@ export interface RestDeps {
   readonly ids: OpaqueIds
   readonly liveBoards: Pick<LiveBoards, 'watch'>
   readonly broadcasts: Broadcasts
+  readonly connections: LiveConnections
   /** How long a copy of a leaderboard may be shown, by whoever keeps one. */
   readonly leaderboardMaxAgeSeconds: number
   /** How long what is followed goes on when the token has expired. */

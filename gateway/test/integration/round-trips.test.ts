@@ -16,6 +16,7 @@ import { graphqlRoutes } from '../../src/graphql/graphql.js'
 import { createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
+import { createOpenCounts } from '../../src/live/open-counts.js'
 import { createResults } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
 import { createInertServer } from '../unit/inert-server.js'
@@ -64,6 +65,8 @@ describe('Reading many events', () => {
       liveBoards: createLiveBoards({ nats, results, shards: SHARDS, logger }),
       liveVotes: createLiveVotes({ results }),
       broadcasts: createBroadcasts(),
+      connections: { users: createOpenCounts(1), addresses: createOpenCounts(1) },
+      addressOf: () => '127.0.0.1',
       timelines: { read: absent },
       tokens: { verify: () => callerOf(9) },
       ids,

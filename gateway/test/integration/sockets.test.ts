@@ -9,7 +9,7 @@ import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import type { Part } from '../../src/board.js'
 import type { CatalogEvent } from '../../src/event-catalog.js'
-import { callerOf, PATIENCE, SOCKET_LIMITS, startTestGateway, type TestGateway } from './test-gateway.js'
+import { CONNECTION_LIMITS, callerOf, PATIENCE, startTestGateway, type TestGateway } from './test-gateway.js'
 
 const LOGIN =
   'mutation { login(username: "maria.keller", password: "correct horse") { token user { username } } }'
@@ -226,8 +226,7 @@ describe('GraphQL over WebSocket', () => {
       socket.send(JSON.stringify({ type: 'connection_init', payload: { Authorization: `Bearer ${token}` } }))
       return { socket, answer: await answer }
     }
-    const { socketsPerUserMax } = SOCKET_LIMITS
-    const sockets = await Promise.all(Array.from({ length: socketsPerUserMax + 1 }, opened))
+    const sockets = await Promise.all(Array.from({ length: CONNECTION_LIMITS.perUser + 1 }, opened))
     const refused = sockets.filter(({ answer }) => answer === 4429)
     assert.equal(refused.length, 1)
     const [first] = sockets.filter(({ answer }) => answer === 'acknowledged')

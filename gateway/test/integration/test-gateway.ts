@@ -12,6 +12,7 @@ import { type Accounts, createAccounts } from '../../src/accounts.js'
 import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
+import { createClientAddresses } from '../../src/client-address.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
@@ -22,6 +23,7 @@ import type { Patience } from '../../src/live/audience.js'
 import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
+import { createOpenCounts, type LiveConnections } from '../../src/live/open-counts.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
@@ -42,6 +44,7 @@ export interface TestGateway {
   readonly accounts: Accounts
   readonly events: Events
   readonly broadcasts: Broadcasts
+  readonly connections: LiveConnections
   readonly submissions: Submission[]
   readonly closings: number[]
   readonly decisions: Decision[]
@@ -73,12 +76,13 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
 export const PATIENCE: Patience = { bufferedBytes: 16 * 1024, bufferedBytesMax: 4 * 1024 * 1024, ms: 1_000 }
 
 /** Small where a test reaches them. */
+export const CONNECTION_LIMITS = { perUser: 20, perAddress: 100 }
+
 export const SOCKET_LIMITS: SocketLimits = {
-  socketsPerUserMax: 20,
-  socketsPerAddressMax: 100,
   operationsPerSocketMax: 100,
   expiryGraceMs: 200,
   drainMs: 100,
+  pingEveryMs: 1_000,
 }
 
 export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
@@ -127,6 +131,11 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   })
   const liveBoards = createLiveBoards({ nats, results, shards: 1, logger })
   const broadcasts = createBroadcasts({ patience: PATIENCE })
+  const connections: LiveConnections = {
+    users: createOpenCounts(CONNECTION_LIMITS.perUser),
+    addresses: createOpenCounts(CONNECTION_LIMITS.perAddress),
+  }
+  const clientAddresses = createClientAddresses(['127.0.0.1'])
   const graphql = graphqlRoutes({
     accounts,
     events,
@@ -142,6 +151,8 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     logger,
     now,
     introspection: true,
+    connections,
+    addressOf: clientAddresses.of,
     sockets: SOCKET_LIMITS,
   })
   const missing = () => (nats.connected() ? [] : ['NATS'])
@@ -154,6 +165,8 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     ids,
     liveBoards,
     broadcasts,
+    connections,
+    trustProxy: clientAddresses.trust,
     leaderboardMaxAgeSeconds: 1,
     expiryGraceMs: SOCKET_LIMITS.expiryGraceMs,
     logger,
@@ -171,6 +184,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     accounts,
     events,
     broadcasts,
+    connections,
     submissions: [],
     closings: [],
     decisions: [],

@@ -182,6 +182,60 @@ describe('broadcasts', () => {
     await until(() => one.state.asked === 2)
   })
 
+  it('rest after a sending that took long, and begin with what is the latest then', async () => {
+    const broadcasts = createBroadcasts()
+    const one = source()
+    let sentAtMs = 0
+    const slow = viewer()
+    slow.send = () => {
+      const beganMs = performance.now()
+      while (performance.now() - beganMs < 200);
+      sentAtMs = performance.now()
+    }
+    broadcasts.follow('one', one.make, slow)
+    await until(() => one.state.asked === 1)
+    one.give('1')
+    await until(() => one.state.asked === 2)
+    const restedMs = performance.now() - sentAtMs
+    assert.ok(restedMs >= 45, `${restedMs} ms`)
+  })
+
+  it('count what was made, sent, skipped and dropped', async () => {
+    const counts = { made: 0, shown: 0, skipped: 0, dropped: 0 }
+    const metrics = {
+      made() {
+        counts.made += 1
+      },
+      shown(messages: number) {
+        counts.shown += messages
+      },
+      skipped(messages: number) {
+        counts.skipped += messages
+      },
+      dropped() {
+        counts.dropped += 1
+      },
+    }
+    const broadcasts = createBroadcasts({ patience: PATIENCE, metrics })
+    const one = source()
+    const [quick, slow, stopped] = [viewer(), viewer(), viewer()]
+    for (const each of [quick, slow, stopped]) broadcasts.follow('one', one.make, each)
+    await until(() => one.state.asked === 1)
+    one.give('1')
+    await until(() => one.state.asked === 2)
+    slow.bufferedBytes = 11
+    stopped.bufferedBytes = 11
+    for (const [index, text] of ['2', '3', '4'].entries()) {
+      one.give(text)
+      await until(() => one.state.asked === index + 3)
+    }
+    slow.bufferedBytes = 0
+    await until(() => stopped.dropped)
+    assert.deepEqual(slow.seen, ['1', '4'])
+    // To three, then three times to one alone, and the last one to who reads again.
+    assert.deepEqual(counts, { made: 4, shown: 7, skipped: 2, dropped: 1 })
+  })
+
   it('end for everybody with their source, or with its error', async () => {
     const broadcasts = createBroadcasts()
     const one = source()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
@@ -110,5 +111,18 @@ describe('the public port', () => {
     assert.equal(document.statusCode, 200)
     assert.match(String(document.headers['content-type']), /^application\/json/)
     assert.equal(document.json().openapi, '3.1.0')
+  })
+
+  it('closes at once though somebody connected and never said a word', async () => {
+    const other = await createInertServer()
+    await other.listen({ port: 0, host: '127.0.0.1' })
+    const address = other.server.address()
+    const silent = connect(typeof address === 'object' && address ? address.port : 0, '127.0.0.1')
+    silent.on('error', () => undefined)
+    await once(other.server, 'connection')
+    const beganMs = performance.now()
+    await other.close()
+    assert.ok(performance.now() - beganMs < 1_000)
+    silent.destroy()
   })
 })

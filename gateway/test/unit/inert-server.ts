@@ -2,6 +2,7 @@ import { createLogger } from '@votestream/infra/logging'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import type { FastifyInstance } from 'fastify'
 import { createHttpServer, type HttpServerOptions } from '../../src/http-server.js'
+import { createOpenCounts } from '../../src/live/open-counts.js'
 
 const notExpected = (): never => {
   throw new Error('nothing of the kind was expected')
@@ -24,6 +25,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
     ids: createOpaqueIds('a secret for tests'),
     liveBoards: { watch: notExpected },
     broadcasts: { follow: notExpected, size: 0 },
+    connections: { users: createOpenCounts(1), addresses: createOpenCounts(1) },
     leaderboardMaxAgeSeconds: 1,
     expiryGraceMs: 0,
     logger: createLogger('test', 'silent'),
