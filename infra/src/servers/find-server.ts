@@ -237,9 +237,9 @@ async function fetchServer(
 async function versionOf(path: string, libraryFolder: string | undefined): Promise<Version> {
   const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, LC_ALL: 'C' }
   if (libraryFolder !== undefined) env.LD_LIBRARY_PATH = libraryFolder
-  const { stdout } = await run(path, ['--version'], { env, timeout: 10_000 })
+  const { stdout } = await run(path, ['-v'], { env, timeout: 10_000 })
   const version = parseVersion(stdout)
-  if (version === undefined) throw new Error(`${path} --version does not name a version`)
+  if (version === undefined) throw new Error(`${path} -v does not name a version`)
   return version
 }
 

@@ -1,6 +1,6 @@
 import { formatVersion, isAtLeast, type Version } from './version.js'
 
-export type ServerName = 'nats-server' | 'redis-server'
+export type ServerName = 'nats-server' | 'redis-server' | 'haproxy'
 
 /** What the project needs of a server, and how a person gets it where we cannot. */
 export interface ServerRequirement {
@@ -9,8 +9,8 @@ export interface ServerRequirement {
   /** Debian packages that hold the binary; the first one's version is the server's. */
   readonly packages: readonly string[]
   readonly install: string
-  /** The variable that names a running server instead. */
-  readonly urlVariable: string
+  /** The variable that names a running server instead, if one can. */
+  readonly urlVariable?: string
 }
 
 /**
@@ -32,6 +32,14 @@ export const redisRequirement: ServerRequirement = {
   packages: ['redis-server', 'redis-tools'],
   install: 'a build from https://redis.io/downloads, or `brew install redis`',
   urlVariable: 'REDIS_URL',
+}
+
+/** Spreads clients over gateways, where there are several. */
+export const haproxyRequirement: ServerRequirement = {
+  name: 'haproxy',
+  minimum: [2, 4, 0],
+  packages: ['haproxy'],
+  install: 'the package of your system, or `brew install haproxy`',
 }
 
 /** Where a package comes from: the machine's own package sources, or Debian's current stable suite. */
@@ -78,7 +86,8 @@ export function chooseServer(requirement: ServerRequirement, facts: ServerFacts)
 }
 
 function explain(requirement: ServerRequirement, facts: ServerFacts): string {
-  const { name, minimum } = requirement
+  const { name, minimum, urlVariable } = requirement
+  const orNamed = urlVariable === undefined ? '' : `, or set ${urlVariable} to a running server`
   const found = [
     facts.onPath === undefined ? `no ${name} on PATH` : `PATH has ${formatVersion(facts.onPath)}`,
     `the distribution's package: ${describe(facts.candidates.distribution)}`,
@@ -86,7 +95,7 @@ function explain(requirement: ServerRequirement, facts: ServerFacts): string {
   ]
   return (
     `${name} ${formatVersion(minimum)} or newer is needed and could not be fetched (${found.join('; ')}). ` +
-    `Install ${requirement.install} so that it is on PATH, or set ${requirement.urlVariable} to a running server.`
+    `Install ${requirement.install} so that it is on PATH${orNamed}.`
   )
 }
 

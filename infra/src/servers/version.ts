@@ -2,7 +2,7 @@
 export type Version = readonly [major: number, minor: number, patch: number]
 
 /**
- * The first `major.minor[.patch]` in a text, whatever stands around it: a server's `--version` line
+ * The first `major.minor[.patch]` in a text, whatever stands around it: what a server answers to `-v`
  * (`nats-server: v2.10.27`, `Redis server v=7.0.15 sha=…`) or a Debian version (`5:8.0.2-3+deb13u2`, where
  * the epoch before the colon is not part of the version). Undefined when there is none.
  */

@@ -1,0 +1,211 @@
+import { readFile } from 'node:fs/promises'
+import { createTokens, type Tokens } from '@votestream/gateway/tokens'
+import { createLogger } from '@votestream/infra/logging'
+import { connectNats, type Nats } from '@votestream/infra/nats'
+import { connectRedis, redisReady } from '@votestream/infra/redis'
+import { freePort } from '@votestream/infra/servers/free-port'
+import { repositoryRoot } from '@votestream/infra/servers/repository-root'
+import { type ServerProcess, startServer } from '@votestream/infra/servers/server-process'
+import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
+import { ensureVoteStreams, openBuckets } from '@votestream/infra/streams'
+import { encodeEvent, eventKey } from '@votestream/schema/event-record'
+import {
+  contestantIndex,
+  type EventNumber,
+  eventNumber,
+  shardNumber,
+  voterNumber,
+} from '@votestream/schema/numbers'
+import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
+import { checkpointKey } from '@votestream/schema/redis-keys'
+import { USER_SCOPES } from '@votestream/schema/scopes'
+import { leaderboardSubject } from '@votestream/schema/subjects'
+import { boardPart } from '@votestream/schema/votes'
+import { variablesForTests } from '../environment.js'
+import { serviceSpec } from '../service-specs.js'
+
+export interface SmallEvent {
+  readonly number: EventNumber
+  readonly id: string
+  readonly contestantIds: readonly string[]
+}
+
+export interface SmallGateway {
+  readonly port: number
+  readonly pid: number
+  /** SIGTERM, until it is gone, and then a new one on the same port, until it is ready. */
+  restart(): Promise<void>
+}
+
+/** The services of ours that something is measured with, over a real broker and a real Redis. */
+export interface SmallSystem {
+  readonly servers: TestServers
+  readonly nats: Nats
+  readonly events: readonly SmallEvent[]
+  readonly gateways: readonly SmallGateway[]
+  /** With every worker of the gateways. */
+  gatewayPids(): Promise<number[]>
+  viewerToken(): string
+  voterToken(voter: number): string
+  /** A board as a tally sends it, of a system without votes. @param votes by contestant */
+  show(event: SmallEvent, version: number, votes: readonly number[], atMs: number): void
+  stop(): Promise<void>
+}
+
+export interface SmallSystemOptions {
+  readonly contestants: readonly string[]
+  readonly events?: number
+  readonly gateways?: number
+  /** With an ingest and a processor; without, boards come from `show`. */
+  readonly votes?: boolean
+  /** Of all services. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+const GENERATION = '2026-01-01T00:00:00Z'
+const JWT_SECRET = 'a secret for this bench, which nobody else uses'
+const ID_SECRET = 'another secret for this bench'
+const IMAGE_URL = 'https://a.example/1.jpg'
+const logger = createLogger('bench', 'silent')
+
+export const startSmallSystem = async (options: SmallSystemOptions): Promise<SmallSystem> => {
+  const { contestants, events: eventsCount = 1, gateways: gatewaysCount = 1, votes = false } = options
+  const shards = votes ? 2 : 1
+  const stops: (() => unknown)[] = []
+  const stop = async (): Promise<void> => {
+    for (const undo of stops.splice(0).reverse()) await undo()
+  }
+  try {
+    const servers = await startServersForTest(['nats', 'redis'])
+    stops.push(servers.stop)
+    const nats = await connectNats({ url: servers.get('nats').url, name: 'bench', logger })
+    stops.push(nats.close)
+    const redis = connectRedis({ url: servers.get('redis').url, name: 'bench', logger })
+    stops.push(() => redis.disconnect())
+    await redisReady(redis, 5_000)
+    await ensureVoteStreams(nats, { shards, replicas: 1 })
+    const ids = createOpaqueIds(ID_SECRET)
+    const events = await makeEvents(nats, ids, { contestants, count: eventsCount })
+    if (!votes) {
+      // Of a log that nobody wrote to everything has been counted.
+      await redis.hset(checkpointKey(shardNumber(0)), { generation: GENERATION, sequence: 0, whole_at: 0 })
+    }
+    const program = {
+      root: repositoryRoot(),
+      logFolder: servers.folder,
+      env: {
+        ...variablesForTests(),
+        NATS_URL: servers.get('nats').url,
+        REDIS_URL: servers.get('redis').url,
+        CLICKHOUSE_URL: 'http://127.0.0.1:1',
+        JWT_SECRET,
+        ID_SECRET,
+        SHARDS: String(shards),
+        SOCKETS_PER_ADDRESS_MAX: '1000000',
+        LOG_LEVEL: 'warn',
+        ...options.env,
+      },
+    }
+    const startService = async (...[service, own = {}, name]: ServiceArguments): Promise<ServerProcess> => {
+      const spec = serviceSpec(
+        service,
+        await freePort(),
+        { ...program, env: { ...program.env, ...own } },
+        name,
+      )
+      return startServer({ ...spec, detached: false, stopTimeoutMs: 20_000 })
+    }
+    if (votes) {
+      const services = await Promise.all([startService('ingest'), startService('processor')])
+      for (const service of services) stops.push(() => service.stop())
+    }
+    const gateways = await Promise.all(
+      Array.from({ length: gatewaysCount }, (_, index) => startGateway(startService, `gateway-${index}`)),
+    )
+    for (const gateway of gateways) stops.push(gateway.stop)
+    const tokens = createTokens({ secret: JWT_SECRET, ids, ttlSeconds: 24 * 3_600 })
+    return {
+      servers,
+      nats,
+      events,
+      gateways,
+      async gatewayPids() {
+        const own = gateways.map(({ pid }) => pid)
+        return [...own, ...(await childrenOf(own))]
+      },
+      viewerToken: () => tokens.issue({ scopes: ['results:read'] }),
+      voterToken: (voter) => voterTokenOf(tokens, voter),
+      show({ number }, version, totals, atMs) {
+        const part = { event: number, shard: shardNumber(0), generation: GENERATION, sequence: version }
+        const message = boardPart.encode({ ...part, totals: [...totals], ackedAtMs: atMs })
+        nats.connection.publish(leaderboardSubject(number), message)
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type ServiceArguments = readonly [
+  service: 'ingest' | 'processor' | 'gateway',
+  own?: NodeJS.ProcessEnv,
+  name?: string,
+]
+
+const voterTokenOf = (tokens: Tokens, voter: number): string =>
+  tokens.issue({ voter: voterNumber(voter), scopes: USER_SCOPES })
+
+const makeEvents = async (
+  nats: Nats,
+  ids: OpaqueIds,
+  { contestants, count }: { readonly contestants: readonly string[]; readonly count: number },
+): Promise<SmallEvent[]> => {
+  const { events: bucket } = await openBuckets(nats, 1)
+  const events: SmallEvent[] = []
+  for (let index = 1; index <= count; index += 1) {
+    const number = eventNumber(index)
+    const record = encodeEvent({
+      version: 1,
+      number,
+      name: `Final ${index}`,
+      createdBy: voterNumber(1),
+      createdAtMs: 0,
+      opensAtMs: null,
+      closesAtMs: null,
+      contestants: contestants.map((name) => ({ name, description: name, imageUrl: IMAGE_URL })),
+    })
+    await bucket.put(eventKey(number), record)
+    const contestantIds = contestants.map((_, at) => ids.contestantId(number, contestantIndex(at)))
+    events.push({ number, id: ids.eventId(number), contestantIds })
+  }
+  return events
+}
+
+const startGateway = async (
+  startService: (...given: ServiceArguments) => Promise<ServerProcess>,
+  name: string,
+): Promise<SmallGateway & { stop(): Promise<void> }> => {
+  const port = await freePort()
+  const start = () => startService('gateway', { GATEWAY_PORT: String(port) }, name)
+  let running = await start()
+  return {
+    port,
+    get pid() {
+      return running.pid
+    },
+    async restart() {
+      await running.stop()
+      running = await start()
+    },
+    stop: () => running.stop(),
+  }
+}
+
+const childrenOf = async (pids: readonly number[]): Promise<number[]> => {
+  const lists = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')),
+  )
+  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number))
+}
