@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createTokens, type Tokens } from '@votestream/gateway/tokens'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
-import { connectRedis, redisReady } from '@votestream/infra/redis'
+import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { type ServerProcess, startServer } from '@votestream/infra/servers/server-process'
@@ -41,12 +41,13 @@ export interface SmallGateway {
 export interface SmallSystem {
   readonly servers: TestServers
   readonly nats: Nats
+  readonly redis: Redis
   readonly events: readonly SmallEvent[]
   readonly gateways: readonly SmallGateway[]
   /** With every worker of the gateways. */
   gatewayPids(): Promise<number[]>
   viewerToken(): string
-  voterToken(voter: number): string
+  voter(number: number): { readonly userId: string; readonly token: string }
   /** A board as a tally sends it, of a system without votes. @param votes by contestant */
   show(event: SmallEvent, version: number, votes: readonly number[], atMs: number): void
   stop(): Promise<void>
@@ -127,6 +128,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
     return {
       servers,
       nats,
+      redis,
       events,
       gateways,
       async gatewayPids() {
@@ -134,7 +136,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
         return [...own, ...(await childrenOf(own))]
       },
       viewerToken: () => tokens.issue({ scopes: ['results:read'] }),
-      voterToken: (voter) => voterTokenOf(tokens, voter),
+      voter: (number) => ({ userId: ids.userId(voterNumber(number)), token: voterTokenOf(tokens, number) }),
       show({ number }, version, totals, atMs) {
         const part = { event: number, shard: shardNumber(0), generation: GENERATION, sequence: version }
         const message = boardPart.encode({ ...part, totals: [...totals], ackedAtMs: atMs })

@@ -158,7 +158,7 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
     let voter = 0
     const cast = async (): Promise<void> => {
       voter += 1
-      const token = system.voterToken(voter)
+      const { token } = system.voter(voter)
       const answer = await fetch(`${balancer.url}/graphql`, {
         method: 'POST',
         headers: {

@@ -1,20 +1,21 @@
 import { startChild } from '../child.js'
-import type { Dialect } from './readers.js'
+import type { Dialect } from '../readers-process.js'
+import { type Boards, type BoardsOptions, giveBoards } from './boards.js'
 import { type ShownBoard, shownBoard } from './shown-board.js'
-import { startVotestream } from './votestream.js'
+import { startVotestream, type VotestreamOptions } from './votestream.js'
 
 export interface Running {
   readonly url: string
   readonly dialect: Dialect
   /** Whose processor time counts. */
   readonly pids: readonly number[]
-  show(version: number, votes: readonly number[], atMs: number): void
+  begin(options: BoardsOptions): Promise<Boards>
   stop(): Promise<void>
 }
 
 export interface Contender {
   readonly name: string
-  start(): Promise<Running>
+  start(options: VotestreamOptions): Promise<Running>
 }
 
 const peer = (name: string, file: string, dialect: Dialect): Contender => ({
@@ -26,9 +27,10 @@ const peer = (name: string, file: string, dialect: Dialect): Contender => ({
       url: `ws://127.0.0.1:${port}`,
       dialect,
       pids: [child.pid],
-      show(version, votes, atMs) {
-        child.send(shownBoard(version, votes, atMs) satisfies ShownBoard)
-      },
+      begin: async (options) =>
+        giveBoards(options, (version, votes, atMs) =>
+          child.send(shownBoard(version, votes, atMs) satisfies ShownBoard),
+        ),
       stop: child.stop,
     }
   },

@@ -1,16 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Child, startChild } from '../child.js'
 import { median } from '../median.js'
 import { usageOf } from '../process-usage.js'
+import { type Readers, startReaders } from '../readers.js'
+import type { Count } from '../readers-process.js'
 import { CONTENDERS, type Running } from './contenders.js'
-import type { Count, Order } from './readers.js'
-import { CONTESTANTS } from './shown-board.js'
 
 export interface FanoutOptions {
   readonly viewers: readonly number[]
   readonly rounds: number
   readonly seconds: number
   readonly boardsPerSecond: number
+  /** Viewers besides these who do not read. */
+  readonly stopped: number
+  /** Of Votestream. */
+  readonly workers: number
+  readonly votesPerSecond: number
   readonly only: readonly string[]
   readonly say: (text: string) => void
 }
@@ -24,15 +28,18 @@ export interface FanoutFigures {
   /** Of the boards that were given to it, the share that a viewer received. */
   readonly delivered: number
   readonly p50Ms: number
+  readonly p95Ms: number
   readonly p99Ms: number
   /** What a connected viewer adds to the server's memory. */
   readonly kilobytesPerSocket: number
-  /** Versions that did not grow, and viewers who did not see the last board: both are faults. */
+  /** Versions that did not grow, and a last board that was not what everybody saw last. */
   readonly faults: number
 }
 
 /** Boards before the counting, so that nothing is compiled while it is measured. */
 const WARM_UP_MS = 1_500
+const CONNECTED_WARM_UP_MS = 4_000
+const CONNECTING_SECONDS_MAX = 30
 /** By then the last board has reached whoever it will ever reach. */
 const SETTLE_MS = 3_000
 
@@ -45,8 +52,8 @@ export const measureFanout = async (options: FanoutOptions): Promise<FanoutFigur
     const samples = new Map<string, FanoutFigures[]>()
     for (let round = 1; round <= rounds; round += 1) {
       for (const { name, start } of contenders) {
-        const running = await start()
-        const readers = startChild(new URL('./readers.js', import.meta.url))
+        const running = await start(options)
+        const readers = startReaders()
         try {
           const sample = { contender: name, ...(await measureOne(running, readers, count, options)) }
           samples.set(name, [...(samples.get(name) ?? []), sample])
@@ -66,66 +73,41 @@ export const measureFanout = async (options: FanoutOptions): Promise<FanoutFigur
 
 const measureOne = async (
   running: Running,
-  readers: Child,
+  readers: Readers,
   viewers: number,
-  { seconds, boardsPerSecond }: FanoutOptions,
+  { seconds, boardsPerSecond, stopped }: FanoutOptions,
 ): Promise<Omit<FanoutFigures, 'contender'>> => {
-  const ask = async <Answer>(order: Order): Promise<Answer> => {
-    readers.send(order)
-    const { answer, error } = await readers.next<{ answer: Answer; error?: string }>()
-    if (error !== undefined) throw new Error(error)
-    return answer
-  }
-  const boards = showBoards(running, boardsPerSecond)
+  const { ask } = readers
+  const boards = await running.begin({ boardsPerSecond, secondsMax: seconds + CONNECTING_SECONDS_MAX })
   try {
     await pause(WARM_UP_MS)
     const before = usageOf(running.pids)
-    await ask({ do: 'connect', url: running.url, viewers, dialect: running.dialect })
-    await pause(WARM_UP_MS)
+    await ask({ do: 'connect', url: running.url, viewers, dialect: running.dialect, stopped })
+    await pause(CONNECTED_WARM_UP_MS)
     const connected = usageOf(running.pids)
     await ask({ do: 'count' })
     const from = usageOf(running.pids)
-    const shownBefore = boards.shown()
+    const givenBefore = boards.given()
     await pause(seconds * 1_000)
     const to = usageOf(running.pids)
-    const shown = boards.shown() - shownBefore
+    const given = boards.given() - givenBefore
     const counted = await ask<Count>({ do: 'tell' })
     const last = await boards.end()
     await pause(SETTLE_MS)
-    const { versions } = await ask<Count>({ do: 'tell' })
-    const behind = versions[0] === last && versions[1] === last ? 0 : 1
+    const { votes } = await ask<Count>({ do: 'tell' })
+    const behind = votes[0] === last && votes[1] === last ? 0 : 1
     return {
       viewers,
       cpuMicroseconds: ((to.cpuSeconds - from.cpuSeconds) * 1e6) / counted.received,
-      delivered: counted.received / (shown * viewers),
+      delivered: counted.received / (given * viewers),
       p50Ms: counted.p50Ms,
+      p95Ms: counted.p95Ms,
       p99Ms: counted.p99Ms,
       kilobytesPerSocket: (connected.residentBytes - before.residentBytes) / viewers / 1024,
       faults: counted.backwards + behind,
     }
   } finally {
     await boards.end()
-  }
-}
-
-/** Shows boards at a steady rate, each with a few more votes. */
-const showBoards = ({ show }: Running, perSecond: number) => {
-  const votes = CONTESTANTS.map(() => 0)
-  let version = 0
-  let timer: NodeJS.Timeout | undefined = setInterval(() => {
-    version += 1
-    const index = version % votes.length
-    votes[index] = (votes[index] ?? 0) + 1 + (version % 7)
-    show(version, votes, Date.now())
-  }, 1_000 / perSecond)
-  return {
-    shown: () => version,
-    /** @returns the version of the last board. */
-    async end() {
-      clearInterval(timer)
-      timer = undefined
-      return version
-    },
   }
 }
 
@@ -140,6 +122,7 @@ const medianOf = (samples: readonly FanoutFigures[]): FanoutFigures => {
     cpuMicroseconds: of('cpuMicroseconds'),
     delivered: of('delivered'),
     p50Ms: of('p50Ms'),
+    p95Ms: of('p95Ms'),
     p99Ms: of('p99Ms'),
     kilobytesPerSocket: of('kilobytesPerSocket'),
     faults: samples.reduce((sum, { faults }) => sum + faults, 0),

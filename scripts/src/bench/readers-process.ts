@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { quantile } from '../median.js'
-import { QUERY } from './shown-board.js'
+import { QUERY } from './fanout/shown-board.js'
+import { quantile } from './median.js'
 
 /** How a contender is spoken to. */
 export type Dialect =
@@ -12,7 +12,14 @@ export type Dialect =
   | { readonly name: 'graphql'; readonly eventId: string; readonly token: string | undefined }
 
 export type Order =
-  | { readonly do: 'connect'; readonly url: string; readonly viewers: number; readonly dialect: Dialect }
+  | {
+      readonly do: 'connect'
+      readonly url: string
+      readonly viewers: number
+      readonly dialect: Dialect
+      /** Besides these, so many that do not read on once they are shown something. */
+      readonly stopped: number
+    }
   | { readonly do: 'count' }
   | { readonly do: 'tell' }
   | { readonly do: 'leave' }
@@ -21,10 +28,11 @@ export interface Count {
   readonly received: number
   /** Messages whose version was not higher than the one before it on the same socket. */
   readonly backwards: number
-  /** The lowest and the highest version that any socket has now. */
-  readonly versions: readonly [number, number]
+  /** The fewest and the most votes on the board that any socket has now. */
+  readonly votes: readonly [number, number]
   /** From when the board was given to the contender until it was read, milliseconds. */
   readonly p50Ms: number
+  readonly p95Ms: number
   readonly p99Ms: number
 }
 
@@ -35,7 +43,9 @@ const AGED = 7
 
 interface Reader {
   readonly socket: WebSocket
+  readonly stops: boolean
   version: number
+  votes: number
 }
 
 let readers: Reader[] = []
@@ -46,24 +56,34 @@ let ages: number[] = []
 const take = (reader: Reader, data: Buffer): void => {
   const at = data.indexOf('"version":')
   if (at === -1) return
+  if (reader.stops) {
+    reader.socket.pause()
+    return
+  }
   const version = Number.parseInt(data.toString('latin1', at + 10, at + 26), 10)
   if (version <= reader.version) backwards += 1
   reader.version = version
+  const votesAt = data.indexOf('"totalVotes":', at)
+  reader.votes = Number.parseInt(data.toString('latin1', votesAt + 13, votesAt + 29), 10)
   received += 1
   if (received % AGED !== 0) return
   const asOf = data.indexOf('"asOf":"')
   ages.push(Date.now() - Date.parse(data.toString('latin1', asOf + 8, asOf + 32)))
 }
 
-const open = (url: string, dialect: Dialect): Promise<void> =>
+/** From addresses of its own in turn, each has ports for a few ten thousand. */
+const ADDRESSES = 4
+
+const open = (url: string, dialect: Dialect, stops = false): Promise<void> =>
   new Promise((resolve, reject) => {
     const isGraphql = dialect.name === 'graphql'
     const path = { plain: '/', 'socket.io': '/socket.io/?EIO=4&transport=websocket', graphql: '/graphql' }
     const socket = new WebSocket(`${url}${path[dialect.name]}`, isGraphql ? ['graphql-transport-ws'] : [], {
       perMessageDeflate: false,
       skipUTF8Validation: true,
+      localAddress: `127.0.0.${1 + (readers.length % ADDRESSES)}`,
     })
-    const reader: Reader = { socket, version: 0 }
+    const reader: Reader = { socket, stops, version: 0, votes: 0 }
     readers.push(reader)
     socket.on('error', reject)
     socket.on('open', () => {
@@ -102,6 +122,7 @@ const follow = async (order: Order): Promise<unknown> => {
         const some = Math.min(OPENING, order.viewers - opened)
         await Promise.all(Array.from({ length: some }, () => open(order.url, order.dialect)))
       }
+      await Promise.all(Array.from({ length: order.stopped }, () => open(order.url, order.dialect, true)))
       return { connected: readers.length }
     }
     case 'count':
@@ -109,12 +130,13 @@ const follow = async (order: Order): Promise<unknown> => {
       return {}
     case 'tell': {
       const sorted = ages.sort((a, b) => a - b)
-      const versions = readers.map(({ version }) => version)
+      const votes = readers.filter(({ stops }) => !stops).map((reader) => reader.votes)
       return {
         received,
         backwards,
-        versions: [Math.min(...versions), Math.max(...versions)],
+        votes: [Math.min(...votes), Math.max(...votes)],
         p50Ms: quantile(sorted, 0.5),
+        p95Ms: quantile(sorted, 0.95),
         p99Ms: quantile(sorted, 0.99),
       } satisfies Count
     }
