@@ -49,6 +49,8 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     // A half-open connection is noticed by its silence, long before two of these have passed.
     pingInterval: 2_000,
     maxPingOut: 2,
+    // Every request would make an error beforehand, with the stack of whoever asks, in case that it fails.
+    noAsyncTraces: true,
   })
   let connected = true
   const waiting = new Set<() => void>()

@@ -44,7 +44,7 @@ export interface Patience {
 
 const PATIENCE: Patience = { bufferedBytes: 16 * 1024, bufferedBytesMax: 4 * 1024 * 1024, ms: 10_000 }
 /** Sent without a break at most: whatever else this process has to do waits for it. */
-const SLICE = 250
+const SLICE = 1_000
 /** How often somebody who is behind is looked at. */
 const LOOK_AGAIN_MS = 50
 

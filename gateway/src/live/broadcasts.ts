@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { type Audience, createAudience, type Patience, type Viewer } from './audience.js'
 import type { Latest } from './latest.js'
 import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
@@ -18,12 +17,6 @@ interface BroadcastsOptions {
   readonly patience?: Patience
   readonly metrics?: LiveMetrics
 }
-
-/**
- * After a sending that took its time, a rest of this share of it: what is made meanwhile is left out for what is the
- * latest then, and votes find a process that has time for them, however many look on.
- */
-const REST_SHARE = 0.25
 
 export const createBroadcasts = (options: BroadcastsOptions = {}): Broadcasts => {
   const audiences = new Map<string, Audience>()
@@ -65,11 +58,7 @@ const open = (
       const { value, done } = await payloads.next()
       if (done || closed) return
       metrics.made()
-      const beganMs = performance.now()
       await audience.show(value)
-      // Before the next one is made, not before it is sent: it is as fresh as it can be.
-      const restMs = Math.floor((performance.now() - beganMs) * REST_SHARE)
-      if (restMs > 0) await pause(restMs, undefined, { ref: false })
     }
   }
   run().then(

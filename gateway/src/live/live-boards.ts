@@ -27,6 +27,8 @@ interface LiveBoardsOptions {
 }
 
 const TICK_MS = 50
+/** Shards that are counted together send their parts together: they make one board, not one each. */
+const GATHER_MS = 4
 /** Core NATS has no replay: when nothing arrived for this long, Redis is asked whether something was missed. */
 const QUIET_MS = 1_000
 /** How often Redis is asked again while there is no board yet, and how long a first viewer waits for one. */
@@ -65,6 +67,7 @@ const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants
   const openedAtMs = performance.now()
   let board: Board | undefined
   let heardAtMs = 0
+  let gathering: NodeJS.Timeout | undefined
   let tick: NodeJS.Timeout | undefined
   let readTimer: NodeJS.Timeout | undefined
   let closed = false
@@ -83,12 +86,20 @@ const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants
     }, tickMs)
   }
 
+  const showSoon = (): void => {
+    if (gathering || tick || closed) return
+    gathering = setTimeout(() => {
+      gathering = undefined
+      show()
+    }, GATHER_MS)
+  }
+
   const subscription = nats.connection.subscribe(leaderboardSubject(event), {
     callback: (error, message) => {
       if (error) return
       try {
         heardAtMs = performance.now()
-        if (parts.take(boardPart.decode(message.data))) show()
+        if (parts.take(boardPart.decode(message.data))) showSoon()
       } catch (cause) {
         logger.error({ err: cause, event }, 'a part of a board cannot be read')
       }
@@ -130,6 +141,7 @@ const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants
     },
     close() {
       closed = true
+      clearTimeout(gathering)
       clearTimeout(tick)
       clearTimeout(readTimer)
       subscription.unsubscribe()

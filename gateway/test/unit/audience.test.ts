@@ -50,7 +50,7 @@ describe('an audience', () => {
 
   it('shows who comes in the middle of a long sending what is sent, once, and lets others work meanwhile', async () => {
     const audience = createAudience({ onEmpty: () => undefined })
-    const many = Array.from({ length: 1_000 }, viewer)
+    const many = Array.from({ length: 3_000 }, viewer)
     for (const each of many) audience.join(each)
     const sending = audience.show(board('1'))
     assert.ok(many.some(({ seen }) => seen.length === 0))
@@ -173,31 +173,13 @@ describe('broadcasts', () => {
   it('ask for the next only when the last was sent', async () => {
     const broadcasts = createBroadcasts()
     const one = source()
-    for (let index = 0; index < 1_000; index += 1) broadcasts.follow('one', one.make, viewer())
+    for (let index = 0; index < 3_000; index += 1) broadcasts.follow('one', one.make, viewer())
     await until(() => one.state.asked === 1)
     one.give('1')
     await Promise.resolve()
     await Promise.resolve()
     assert.equal(one.state.asked, 1)
     await until(() => one.state.asked === 2)
-  })
-
-  it('rest after a sending that took long, and begin with what is the latest then', async () => {
-    const broadcasts = createBroadcasts()
-    const one = source()
-    let sentAtMs = 0
-    const slow = viewer()
-    slow.send = () => {
-      const beganMs = performance.now()
-      while (performance.now() - beganMs < 200);
-      sentAtMs = performance.now()
-    }
-    broadcasts.follow('one', one.make, slow)
-    await until(() => one.state.asked === 1)
-    one.give('1')
-    await until(() => one.state.asked === 2)
-    const restedMs = performance.now() - sentAtMs
-    assert.ok(restedMs >= 45, `${restedMs} ms`)
   })
 
   it('count what was made, sent, skipped and dropped', async () => {

@@ -36,10 +36,10 @@ export interface FanoutFigures {
   readonly faults: number
 }
 
-/** Boards before the counting, so that nothing is compiled while it is measured. */
+/** Until a server that has begun, or has got its viewers, rests. */
 const WARM_UP_MS = 1_500
+/** Boards before the counting, so that nothing is compiled while it is measured. */
 const CONNECTED_WARM_UP_MS = 4_000
-const CONNECTING_SECONDS_MAX = 30
 /** By then the last board has reached whoever it will ever reach. */
 const SETTLE_MS = 3_000
 
@@ -78,13 +78,15 @@ const measureOne = async (
   { seconds, boardsPerSecond, stopped }: FanoutOptions,
 ): Promise<Omit<FanoutFigures, 'contender'>> => {
   const { ask } = readers
-  const boards = await running.begin({ boardsPerSecond, secondsMax: seconds + CONNECTING_SECONDS_MAX })
+  await pause(WARM_UP_MS)
+  const before = usageOf(running.pids)
+  await ask({ do: 'connect', url: running.url, viewers, dialect: running.dialect, stopped })
+  await pause(WARM_UP_MS)
+  const connected = usageOf(running.pids)
+  const secondsMax = CONNECTED_WARM_UP_MS / 1_000 + seconds + 5
+  const boards = await running.begin({ boardsPerSecond, secondsMax })
   try {
-    await pause(WARM_UP_MS)
-    const before = usageOf(running.pids)
-    await ask({ do: 'connect', url: running.url, viewers, dialect: running.dialect, stopped })
     await pause(CONNECTED_WARM_UP_MS)
-    const connected = usageOf(running.pids)
     await ask({ do: 'count' })
     const from = usageOf(running.pids)
     const givenBefore = boards.given()
