@@ -82,7 +82,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   operationsPerSocketMax: 100,
   expiryGraceMs: 200,
   drainMs: 100,
-  pingEveryMs: 1_000,
+  pingEveryMs: 4_000,
 }
 
 export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
