@@ -7,8 +7,6 @@ import {
   type EventRecord,
   encodeEvent,
   eventKey,
-  rankStandings,
-  type Standing,
 } from '@votestream/schema/event-record'
 import { type EventNumber, eventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
@@ -29,11 +27,9 @@ export interface EventDraft {
   readonly closesAtMs: number | null
 }
 
-export interface RankedBoard {
+export interface EventBoard {
   readonly event: CatalogEvent
   readonly board: Board
-  /** Most votes first. */
-  readonly standings: readonly Standing[]
 }
 
 export interface Events {
@@ -52,7 +48,7 @@ export interface Events {
     page: { readonly before: EventNumber | undefined; readonly count: number },
   ): Promise<{ readonly events: readonly CatalogEvent[]; readonly more: boolean }>
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, RESULTS_UNAVAILABLE, STORE_UNAVAILABLE */
-  leaderboard(caller: Caller, event: EventNumber): Promise<RankedBoard>
+  leaderboard(caller: Caller, event: EventNumber): Promise<EventBoard>
 }
 
 interface EventsOptions {
@@ -133,8 +129,7 @@ export const createEvents = (options: EventsOptions): Events => {
     },
     async leaderboard(caller, event) {
       const known = await read(caller, event)
-      const board = await results.board(event, known.record.contestants.length)
-      return { event: known, board, standings: rankStandings(board.totals) }
+      return { event: known, board: await results.board(event, known.record.contestants.length) }
     },
   }
 }

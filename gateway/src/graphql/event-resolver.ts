@@ -1,5 +1,4 @@
 import { invalidField } from '@votestream/schema/errors'
-import { rankStandings } from '@votestream/schema/event-record'
 import type { EventNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { GraphQLSafeInt } from 'graphql-scalars'
@@ -103,7 +102,7 @@ export class EventResolver {
     requireScope(requireCaller(context), 'results:read')
     context.budget.spend(known.record.contestants.length)
     const board = await context.loaders.boards.load(known)
-    return new Leaderboard({ event: known, board, standings: rankStandings(board.totals) })
+    return new Leaderboard({ event: known, board })
   }
 
   #view(known: Event['known']): Event {

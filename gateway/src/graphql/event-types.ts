@@ -1,8 +1,8 @@
-import { type EventStatus, eventStatus } from '@votestream/schema/event-record'
+import { type EventStatus, eventStatus, rankStandings } from '@votestream/schema/event-record'
 import { GraphQLDateTime, GraphQLSafeInt } from 'graphql-scalars'
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql'
 import type { CatalogEvent } from '../event-catalog.js'
-import type { RankedBoard } from '../events.js'
+import type { EventBoard } from '../events.js'
 import { Contestant, ContestantInput, Standing } from './contestant-types.js'
 
 export const EVENT_STATUS = { SCHEDULED: 'SCHEDULED', OPEN: 'OPEN', CLOSED: 'CLOSED' } as const
@@ -80,14 +80,14 @@ export class Leaderboard {
   @Field(() => [Standing], { description: "Most votes first; ties in the event's own order." })
   readonly standings: readonly Standing[]
 
-  constructor({ event, board, standings }: RankedBoard) {
+  constructor({ event, board }: EventBoard) {
     const totalVotes = board.totals.reduce((sum, votes) => sum + votes, 0)
     this.eventId = event.id
     this.eventName = event.record.name
     this.version = board.version
     this.totalVotes = totalVotes
     this.asOf = new Date(board.ackedAtMs || event.record.createdAtMs)
-    this.standings = standings.map(
+    this.standings = rankStandings(board.totals).map(
       ({ rank, index, totalVotes: votes }) =>
         new Standing(
           rank,

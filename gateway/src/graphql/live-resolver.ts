@@ -1,4 +1,3 @@
-import { rankStandings } from '@votestream/schema/event-record'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { Arg, Ctx, Extensions, ID, Resolver, Root, Subscription } from 'type-graphql'
 import type { Board } from '../board.js'
@@ -45,7 +44,7 @@ export class LiveResolver {
     context.loaders.forget()
     const number = requireIds({ eventId: this.#deps.ids.parseEventId(eventId) }).eventId
     const event = await context.loaders.events.load(number)
-    return new Leaderboard({ event, board, standings: rankStandings(board.totals) })
+    return new Leaderboard({ event, board })
   }
 
   @Extensions(PER_VIEWER)

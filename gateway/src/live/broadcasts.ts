@@ -54,10 +54,14 @@ const open = (
     payloads = await make()
     // Everybody may have left meanwhile.
     if (closed) return void payloads.return?.()
+    let shown: Buffer | undefined
     for (;;) {
       const { value, done } = await payloads.next()
       if (done || closed) return
       metrics.made()
+      // Who asked for part of a board only is told nothing while that part stays as it is.
+      if (shown?.equals(value)) continue
+      shown = value
       await audience.show(value)
     }
   }

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@votestream/infra/servers/free-port'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
+import WebSocket from 'ws'
+
+/** Empty for what was closed meanwhile. */
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
@@ -62,6 +72,26 @@ describe('several workers behind one port', () => {
     assert.equal(await status(`http://127.0.0.1:${port}/healthz`), 200)
     const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
     assert.equal(page.match(/^process_cpu_seconds_total /gm)?.length, 1)
+  })
+
+  it('share the sockets, and count them together', async () => {
+    const socketsOf = (pid: number): number =>
+      readdirSync(`/proc/${pid}/fd`).filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith('socket:'))
+        .length
+    const before = workers().map((pid) => socketsOf(pid))
+    const sockets = Array.from(
+      { length: 8 },
+      () => new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws'),
+    )
+    await Promise.all(sockets.map((socket) => once(socket, 'open')))
+    const more = workers().map((pid, index) => socketsOf(pid) - (before[index] ?? 0))
+    assert.ok(
+      more.every((count) => count >= 3),
+      `${more}`,
+    )
+    const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+    assert.match(page, /^votestream_live_connections 8$/m)
+    for (const socket of sockets) socket.terminate()
   })
 
   it('one that is killed is replaced, and the port never closes', async () => {

@@ -182,6 +182,19 @@ describe('broadcasts', () => {
     await until(() => one.state.asked === 2)
   })
 
+  it('show nothing twice', async () => {
+    const broadcasts = createBroadcasts()
+    const one = source()
+    const each = viewer()
+    broadcasts.follow('one', one.make, each)
+    for (const [index, text] of ['1', '1', '2', '1'].entries()) {
+      await until(() => one.state.asked === index + 1)
+      one.give(text)
+    }
+    await until(() => one.state.asked === 5)
+    assert.deepEqual(each.seen, ['1', '2', '1'])
+  })
+
   it('count what was made, sent, skipped and dropped', async () => {
     const counts = { made: 0, shown: 0, skipped: 0, dropped: 0 }
     const metrics = {
