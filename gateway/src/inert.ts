@@ -23,4 +23,5 @@ export const inertOperations = () => ({
   connections: { users: createOpenCounts(0), addresses: createOpenCounts(0) },
   leaderboardMaxAgeSeconds: 0,
   expiryGraceMs: 0,
+  drainMs: 0,
 })

@@ -120,6 +120,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     archived: createArchivedWindows(clickhouse),
   })
   const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
+  const drainMs = environment.DRAIN_SECONDS * 1_000
   const graphql = graphqlRoutes({
     accounts,
     events,
@@ -140,7 +141,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     sockets: {
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
       expiryGraceMs,
-      drainMs: environment.DRAIN_SECONDS * 1_000,
+      drainMs,
     },
   })
   const app = await createHttpServer({
@@ -156,6 +157,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     trustProxy: clientAddresses.trust,
     leaderboardMaxAgeSeconds: environment.LEADERBOARD_MAX_AGE,
     expiryGraceMs,
+    drainMs,
     logger,
     missing,
     plugins: [graphql, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],

@@ -20,6 +20,7 @@ const USAGE = `npm run bench -- fanout    CPU, memory and latency of showing one
   --only NAME        this server alone; may be repeated
   --stopped N        viewers besides these who do not read (0)
   --workers N        processes of Votestream's gateway (1)
+  --pin              gives each process that has viewers a core of its own, with taskset
   --votes N          votes a second through the whole of Votestream, which then makes the boards (0)
 
 npm run bench -- sockets   memory of sockets that are there, and of those that are gone
@@ -44,6 +45,7 @@ const { values, positionals } = parseArgs({
     stopped: { type: 'string', default: '0' },
     workers: { type: 'string', default: '1' },
     votes: { type: 'string', default: '0' },
+    pin: { type: 'boolean', default: false },
     connects: { type: 'string', default: '100000' },
     events: { type: 'string', default: '1000' },
     watched: { type: 'string', default: '100' },
@@ -76,6 +78,7 @@ const fanout = async (): Promise<Outcome> => {
     stopped: whole('stopped', values.stopped, 0),
     workers: whole('workers', values.workers),
     votesPerSecond: whole('votes', values.votes, 0),
+    pin: values.pin,
   }
   const figures = await measureFanout({ ...options, say })
   const isGood = figures.every(({ faults }) => faults === 0)

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@fastify/type-provider-typebox'
 import { VotestreamError } from '@votestream/schema/errors'
@@ -29,10 +30,12 @@ export const leaderboardRoutes =
     connections,
     leaderboardMaxAgeSeconds,
     expiryGraceMs,
+    drainMs,
   }: RestDeps): FastifyPluginCallbackTypebox =>
   (app, _options, done) => {
     const bodies = createLeaderboardBodies()
     const streams = new Set<() => void>()
+    let stopping = false
     const cacheControl = `public, max-age=${leaderboardMaxAgeSeconds}`
     const parse = (eventId: string) => requireIds({ event_id: ids.parseEventId(eventId) }).event_id
 
@@ -83,12 +86,14 @@ export const leaderboardRoutes =
               description: 'Each event holds what `leaderboard` answers.',
               content: { 'text/event-stream': { schema: Type.String() } },
             },
-            ...schemas.failures([...FAILURES, 'RATE_LIMITED']),
+            ...schemas.failures([...FAILURES, 'RATE_LIMITED', 'OVERLOADED']),
           },
         },
       },
       async ({ params, caller, headers, ip }, reply) => {
         const event = await events.read(caller, parse(params.event_id))
+        // Another gateway has room, and this one ends what it shows.
+        if (stopping) throw new VotestreamError('OVERLOADED', { retryAfterSeconds: 1 })
         const leavePlaces = takePlaces(connections, ip, caller.userId)
         reply.raw.once('close', leavePlaces)
         const { number, contestants } = event.record
@@ -137,10 +142,15 @@ export const leaderboardRoutes =
         return reply
       },
     )
-    // A server that closes waits for its answers to end.
-    app.addHook('preClose', (next) => {
-      for (const leave of [...streams]) leave()
-      next()
+    // A server that closes waits for its answers to end: each at a time of its own, so that clients do not all come
+    // back at once.
+    app.addHook('preClose', async () => {
+      stopping = true
+      const ending = [...streams].map(async (leave) => {
+        await pause(Math.random() * drainMs)
+        leave()
+      })
+      await Promise.all(ending)
     })
     done()
   }

@@ -32,6 +32,8 @@ export interface RestDeps {
   readonly leaderboardMaxAgeSeconds: number
   /** How long what is followed goes on when the token has expired. */
   readonly expiryGraceMs: number
+  /** Over how long streams are ended when the gateway stops. */
+  readonly drainMs: number
 }
 
 declare module 'fastify' {

@@ -169,6 +169,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     trustProxy: clientAddresses.trust,
     leaderboardMaxAgeSeconds: 1,
     expiryGraceMs: SOCKET_LIMITS.expiryGraceMs,
+    drainMs: SOCKET_LIMITS.drainMs,
     logger,
     missing,
     handlerTimeoutMs: 10_000,

@@ -28,6 +28,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
     connections: { users: createOpenCounts(1), addresses: createOpenCounts(1) },
     leaderboardMaxAgeSeconds: 1,
     expiryGraceMs: 0,
+    drainMs: 0,
     logger: createLogger('test', 'silent'),
     missing: () => [],
     ...overrides,

@@ -189,9 +189,13 @@ const startGateway = async (
   startService: (...given: ServiceArguments) => Promise<ServerProcess>,
   name: string,
 ): Promise<SmallGateway & { stop(): Promise<void> }> => {
-  const port = await freePort()
+  let port = await freePort()
   const start = () => startService('gateway', { GATEWAY_PORT: String(port) }, name)
-  let running = await start()
+  // Among ten thousands of sockets a port that was free a moment ago may be one of theirs.
+  let running = await start().catch(async () => {
+    port = await freePort()
+    return start()
+  })
   return {
     port,
     get pid() {

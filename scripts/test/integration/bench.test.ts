@@ -14,6 +14,7 @@ describe('the bench of fan-out', function () {
       stopped: 1,
       workers: 1,
       votesPerSecond: 0,
+      pin: false,
       only: ['Votestream', 'stock graphql-ws'],
       say: () => undefined,
     })

@@ -16,6 +16,7 @@ import { type SmallEvent, type SmallSystem, startSmallSystem } from '../../src/b
 const DRAIN_SECONDS = 2
 const SOCKETS = 40
 const APOLLO_CLIENTS = 4
+const STREAMS = 12
 const VOTE_EVERY_MS = 20
 const LAST_BOARD_WITHIN_MS = 5_000
 
@@ -24,10 +25,15 @@ interface Board {
   readonly totalVotes: number
 }
 
-/** Whoever looks on: what it saw, and when its socket was closed. */
+interface Closing {
+  readonly code: number | 'ended'
+  readonly atMs: number
+}
+
+/** Whoever looks on: what it saw, and when its socket was closed, or its stream ended. */
 interface Onlooker {
   readonly boards: Board[]
-  readonly closings: { readonly code: number; readonly atMs: number }[]
+  readonly closings: Closing[]
   stop(): Promise<void>
 }
 
@@ -65,7 +71,7 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
 
   /** With the defaults of its documentation, also for coming back. */
   const sockets = () => {
-    const closings: { code: number; atMs: number }[] = []
+    const closings: Closing[] = []
     const client = createClient({
       url: `${balancer.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
@@ -111,6 +117,7 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
   /** Comes back as a browser does: with the id of what it saw last. */
   const watchByEvents = (): Onlooker => {
     const boards: Board[] = []
+    const closings: Closing[] = []
     const leaving = new AbortController()
     const follow = async (): Promise<void> => {
       const last = boards.at(-1)
@@ -134,6 +141,7 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
           boards.push({ version: Number(id), totalVotes })
         }
       }
+      if (response.ok) closings.push({ code: 'ended', atMs: performance.now() })
     }
     const stay = async (): Promise<void> => {
       while (!leaving.signal.aborted) {
@@ -144,7 +152,7 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
     const gone = stay()
     return {
       boards,
-      closings: [],
+      closings,
       async stop() {
         leaving.abort()
         await gone
@@ -193,11 +201,12 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
 
   it('refuses no vote, closes sockets at times of their own, and nobody misses the last board', async () => {
     for (let index = 0; index < SOCKETS; index += 1) onlookers.push(watchBySocket())
-    for (let index = 0; index < APOLLO_CLIENTS; index += 1) onlookers.push(watchByApollo(), watchByEvents())
+    for (let index = 0; index < APOLLO_CLIENTS; index += 1) onlookers.push(watchByApollo())
+    for (let index = 0; index < STREAMS; index += 1) onlookers.push(watchByEvents())
     while (onlookers.some(({ boards }) => boards.length === 0)) await pause(20)
     const votes = castVotes()
     await pause(500)
-    const spreads: number[] = []
+    const spreads: { sockets: number; streams: number }[] = []
     for (const gateway of system.gateways) {
       const before = new Map(onlookers.map((each) => [each, each.closings.length]))
       const restarting = gateway.restart()
@@ -205,9 +214,12 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
       // Those who look on are still being closed: it takes nobody new, and says so.
       assert.equal(await readiness(gateway.port), '503 not ready: listening\n')
       await restarting
-      const atMs = onlookers.flatMap((each) => each.closings.slice(before.get(each)).map((one) => one.atMs))
-      assert.ok(atMs.length > 0)
-      spreads.push(Math.max(...atMs) - Math.min(...atMs))
+      const closings = onlookers.flatMap((each) => each.closings.slice(before.get(each)))
+      const spreadOf = (code: Closing['code']): number => {
+        const atMs = closings.filter((closing) => closing.code === code).map((closing) => closing.atMs)
+        return Math.max(...atMs) - Math.min(...atMs)
+      }
+      spreads.push({ sockets: spreadOf(1012), streams: spreadOf('ended') })
       await pause(500)
     }
     const statuses = await votes.end()
@@ -220,8 +232,11 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
     while (missing().length > 0 && performance.now() < deadlineMs) await pause(20)
     assert.equal(missing().length, 0, `of ${onlookers.length} some miss the last board`)
     const codes = new Set(onlookers.flatMap(({ closings }) => closings.map(({ code }) => code)))
-    assert.deepEqual([...codes], [1012])
-    for (const spreadMs of spreads) assert.ok(spreadMs > (DRAIN_SECONDS * 1_000) / 2, `${spreads}`)
+    assert.deepEqual(codes, new Set([1012, 'ended']))
+    for (const { sockets, streams } of spreads) {
+      assert.ok(sockets > (DRAIN_SECONDS * 1_000) / 2, JSON.stringify(spreads))
+      assert.ok(streams > (DRAIN_SECONDS * 1_000) / 20, JSON.stringify(spreads))
+    }
     for (const { boards } of onlookers) {
       for (let at = 1; at < boards.length; at += 1) {
         assert.ok((boards[at]?.version ?? 0) >= (boards[at - 1]?.version ?? 0))

@@ -9,6 +9,8 @@ export interface Running {
   readonly dialect: Dialect
   /** Whose processor time counts. */
   readonly pids: readonly number[]
+  /** Those of them that have viewers. */
+  readonly serving: readonly number[]
   begin(options: BoardsOptions): Promise<Boards>
   stop(): Promise<void>
 }
@@ -27,6 +29,7 @@ const peer = (name: string, file: string, dialect: Dialect): Contender => ({
       url: `ws://127.0.0.1:${port}`,
       dialect,
       pids: [child.pid],
+      serving: [child.pid],
       begin: async (options) =>
         giveBoards(options, (version, votes, atMs) =>
           child.send(shownBoard(version, votes, atMs) satisfies ShownBoard),

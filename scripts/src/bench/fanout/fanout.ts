@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { keepCores } from '../cores.js'
 import { median } from '../median.js'
 import { usageOf } from '../process-usage.js'
 import { type Readers, startReaders } from '../readers.js'
@@ -15,6 +16,8 @@ export interface FanoutOptions {
   /** Of Votestream. */
   readonly workers: number
   readonly votesPerSecond: number
+  /** What is measured has cores of its own. */
+  readonly pin: boolean
   readonly only: readonly string[]
   readonly say: (text: string) => void
 }
@@ -40,12 +43,15 @@ export interface FanoutFigures {
 const WARM_UP_MS = 1_500
 /** Boards before the counting, so that nothing is compiled while it is measured. */
 const CONNECTED_WARM_UP_MS = 4_000
+/** The path of a vote is long: by then the engine has compiled it for the last time. */
+const VOTES_WARM_UP_MS = 24_000
 /** By then the last board has reached whoever it will ever reach. */
 const SETTLE_MS = 3_000
 
 /** One contender after the other in each round, so that what else this machine does falls on all alike. */
 export const measureFanout = async (options: FanoutOptions): Promise<FanoutFigures[]> => {
   const { viewers, rounds, only, say } = options
+  const cores = options.pin ? await keepCores(options.workers) : undefined
   const contenders = CONTENDERS.filter(({ name }) => only.length === 0 || only.includes(name))
   const figures: FanoutFigures[] = []
   for (const count of viewers) {
@@ -53,6 +59,7 @@ export const measureFanout = async (options: FanoutOptions): Promise<FanoutFigur
     for (let round = 1; round <= rounds; round += 1) {
       for (const { name, start } of contenders) {
         const running = await start(options)
+        await cores?.give(running.serving)
         const readers = startReaders()
         try {
           const sample = { contender: name, ...(await measureOne(running, readers, count, options)) }
@@ -75,7 +82,7 @@ const measureOne = async (
   running: Running,
   readers: Readers,
   viewers: number,
-  { seconds, boardsPerSecond, stopped }: FanoutOptions,
+  { seconds, boardsPerSecond, stopped, votesPerSecond }: FanoutOptions,
 ): Promise<Omit<FanoutFigures, 'contender'>> => {
   const { ask } = readers
   await pause(WARM_UP_MS)
@@ -83,10 +90,11 @@ const measureOne = async (
   await ask({ do: 'connect', url: running.url, viewers, dialect: running.dialect, stopped })
   await pause(WARM_UP_MS)
   const connected = usageOf(running.pids)
-  const secondsMax = CONNECTED_WARM_UP_MS / 1_000 + seconds + 5
+  const warmUpMs = votesPerSecond > 0 ? VOTES_WARM_UP_MS : CONNECTED_WARM_UP_MS
+  const secondsMax = warmUpMs / 1_000 + seconds + 5
   const boards = await running.begin({ boardsPerSecond, secondsMax })
   try {
-    await pause(CONNECTED_WARM_UP_MS)
+    await pause(warmUpMs)
     await ask({ do: 'count' })
     const from = usageOf(running.pids)
     const givenBefore = boards.given()

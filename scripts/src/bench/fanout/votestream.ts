@@ -23,10 +23,13 @@ export const startVotestream = async (options: VotestreamOptions): Promise<Runni
   const [event] = system.events
   const [gateway] = system.gateways
   if (!event || !gateway) throw new Error('the system has no event')
+  // One that has workers only looks after them.
+  const pids = await system.gatewayPids()
   return {
     url: `ws://127.0.0.1:${gateway.port}`,
     dialect: { name: 'graphql', eventId: event.id, token: system.viewerToken() },
-    pids: await system.gatewayPids(),
+    pids,
+    serving: pids.length > 1 ? pids.slice(1) : pids,
     begin: async (boards) =>
       votesPerSecond > 0
         ? castVotes(system, votesPerSecond, boards)
