@@ -3,7 +3,8 @@ import type { Nats } from '@votestream/infra/nats'
 import type { EventNumber } from '@votestream/schema/numbers'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { boardPart } from '@votestream/schema/votes'
-import { type Board, createParts } from '../board.js'
+import DataLoader from 'dataloader'
+import { type Board, createParts, type Part } from '../board.js'
 import type { Results } from '../results.js'
 import { createLatest, type Latest } from './latest.js'
 
@@ -31,6 +32,8 @@ const TICK_MS = 50
 const GATHER_MS = 4
 /** Core NATS has no replay: when nothing arrived for this long, Redis is asked whether something was missed. */
 const QUIET_MS = 1_000
+/** Events that Redis is asked about at once. */
+const READ_TOGETHER_MAX = 200
 /** How often Redis is asked again while there is no board yet, and how long a first viewer waits for one. */
 const FIRST_AGAIN_MS = 200
 const FIRST_WAIT_MS = 3_000
@@ -38,9 +41,10 @@ const FIRST_WAIT_MS = 3_000
 /** One subscription per event that has viewers, whatever their number. */
 export const createLiveBoards = (options: LiveBoardsOptions): LiveBoards => {
   const channels = new Map<EventNumber, Channel>()
+  const readParts = createPartsReader(options.results)
   return {
     watch(event, contestants) {
-      const channel = channels.get(event) ?? openChannel(options, event, contestants)
+      const channel = channels.get(event) ?? openChannel({ ...options, readParts }, event, contestants)
       channels.set(event, channel)
       return channel.join(() => {
         // Nothing is kept of an event that nobody watches.
@@ -54,14 +58,32 @@ export const createLiveBoards = (options: LiveBoardsOptions): LiveBoards => {
   }
 }
 
+type ReadParts = (event: EventNumber) => Promise<readonly Part[]>
+
+/** What is due in the same moment is read in one call, however many events it is. */
+const createPartsReader = (results: LiveBoardsOptions['results']): ReadParts => {
+  const loader = new DataLoader<EventNumber, readonly Part[]>(
+    async (events) => {
+      const found = await results.parts(events)
+      return events.map((event) => found.get(event) ?? [])
+    },
+    { cache: false, maxBatchSize: READ_TOGETHER_MAX, batchScheduleFn: setImmediate },
+  )
+  return (event) => loader.load(event)
+}
+
 interface Channel {
   join(onEmpty: () => void): Latest<Board>
   close(): void
   end(error?: unknown): void
 }
 
-const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants: number): Channel => {
-  const { nats, results, shards, logger, tickMs = TICK_MS } = options
+const openChannel = (
+  options: Omit<LiveBoardsOptions, 'results'> & { readonly readParts: ReadParts },
+  event: EventNumber,
+  contestants: number,
+): Channel => {
+  const { nats, readParts, shards, logger, tickMs = TICK_MS } = options
   const parts = createParts(shards)
   const viewers = new Set<Latest<Board>>()
   const openedAtMs = performance.now()
@@ -112,7 +134,7 @@ const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants
 
   const read = async (): Promise<void> => {
     try {
-      const found = (await results.parts([event])).get(event) ?? []
+      const found = await readParts(event)
       // Every part is taken before anything is shown: no reader sees half of what was read.
       const news = found.map((part) => parts.take(part))
       if (news.includes(true)) show()
@@ -122,10 +144,15 @@ const openChannel = (options: LiveBoardsOptions, event: EventNumber, contestants
     }
   }
 
-  /** Asks Redis now, again soon while there is no board, and whenever it was quiet for a while. */
+  /**
+   * Asks Redis now, again soon while there is no board, and whenever it was quiet for a while: by the same clock for
+   * all events, so that they are asked about together.
+   */
   const keepReading = async (): Promise<void> => {
     if (performance.now() - heardAtMs >= QUIET_MS || !board) await read()
-    if (!closed) readTimer = setTimeout(keepReading, board ? QUIET_MS : FIRST_AGAIN_MS)
+    if (!closed) {
+      readTimer = setTimeout(keepReading, board ? QUIET_MS - (performance.now() % QUIET_MS) : FIRST_AGAIN_MS)
+    }
   }
   void keepReading()
 
