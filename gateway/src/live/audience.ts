@@ -123,7 +123,7 @@ export const createAudience = ({
     },
     join(viewer) {
       const left = createLatest<never>(() => leave(viewer))
-      const place: Place = { left, shown: 0, behindSinceMs: undefined, dropped: false }
+      const place: Place = { left, shown: number - 1, behindSinceMs: undefined, dropped: false }
       places.set(viewer, place)
       if (offer(viewer, place)) metrics.shown(1)
       return left

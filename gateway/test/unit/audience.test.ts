@@ -220,15 +220,20 @@ describe('broadcasts', () => {
     await until(() => one.state.asked === 2)
     slow.bufferedBytes = 11
     stopped.bufferedBytes = 11
+    const late = viewer()
+    late.bufferedBytes = 11
     for (const [index, text] of ['2', '3', '4'].entries()) {
+      if (text === '4') broadcasts.follow('one', one.make, late)
       one.give(text)
       await until(() => one.state.asked === index + 3)
     }
     slow.bufferedBytes = 0
+    late.bufferedBytes = 0
     await until(() => stopped.dropped)
-    assert.deepEqual(slow.seen, ['1', '4'])
-    // To three, then three times to one alone, and the last one to who reads again.
-    assert.deepEqual(counts, { made: 4, shown: 7, skipped: 2, dropped: 1 })
+    assert.deepEqual([slow.seen, late.seen], [['1', '4'], ['4']])
+    // To three, then three times to one alone, and the last one to the two who read again. Of what was made before it
+    // came, nobody skipped anything.
+    assert.deepEqual(counts, { made: 4, shown: 8, skipped: 3, dropped: 1 })
   })
 
   it('end for everybody with their source, or with its error', async () => {
