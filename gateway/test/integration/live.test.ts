@@ -99,6 +99,30 @@ describe('what changes, for those who look on', () => {
     }
   })
 
+  it('parts of two shards that are sent together are one board', async () => {
+    await store(0, 0, {})
+    await store(1, 0, {})
+    const boards = live.watch(event, 2)
+    await next(boards)
+    // Longer than a tick: what comes now is shown at once.
+    await pause(80)
+    publish(0, 9, [8, 0])
+    publish(1, 10, [0, 6])
+    assert.deepEqual(await next(boards), { version: 19, totals: [8, 6], ackedAtMs: 10 })
+  })
+
+  it('events that are quiet are asked about together', async () => {
+    const events = [1, 2, 3, 4, 5].map((number) => eventNumber(number))
+    for (const shard of [0, 1]) await store(shard, 1, {})
+    for (const number of events) {
+      await next(live.watch(number, 1))
+      await pause(60)
+    }
+    reads = 0
+    await pause(2_200)
+    assert.ok(reads >= 1 && reads <= 4, `${reads} readings of ${events.length} events in two seconds`)
+  })
+
   it('what was missed on the way is found in Redis', async () => {
     await store(0, 1, { 0: 1 })
     await store(1, 1, { 0: 1 })
