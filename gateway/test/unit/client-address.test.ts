@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { createClientAddresses } from '../../src/client-address.js'
 
 describe('the address of a client', () => {
-  const from = (remoteAddress: string, forwarded?: string) =>
-    ({
-      socket: { remoteAddress },
-      headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
-    }) as unknown as IncomingMessage
+  const from = (remoteAddress: string, forwarded?: string): IncomingMessage => {
+    const request = new IncomingMessage(
+      Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress }),
+    )
+    if (forwarded !== undefined) request.headers['x-forwarded-for'] = forwarded
+    return request
+  }
 
   it('is that of its connection, whatever it claims, where no proxy is trusted', () => {
     assert.equal(createClientAddresses([]).of(from('192.0.2.7', '198.51.100.1')), '192.0.2.7')

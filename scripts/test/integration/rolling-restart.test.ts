@@ -213,6 +213,14 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
       await pause(DRAIN_SECONDS * 200)
       // Those who look on are still being closed: it takes nobody new, and says so.
       assert.equal(await readiness(gateway.port), '503 not ready: listening\n')
+      const refused = await fetch(
+        `http://127.0.0.1:${gateway.port}/v1/event/${event.id}/leaderboard/stream`,
+        {
+          headers: { authorization: `Bearer ${system.viewerToken()}` },
+        },
+      )
+      assert.equal(refused.status, 503)
+      await refused.body?.cancel()
       await restarting
       const closings = onlookers.flatMap((each) => each.closings.slice(before.get(each)))
       const spreadOf = (code: Closing['code']): number => {

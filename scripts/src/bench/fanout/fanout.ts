@@ -43,7 +43,7 @@ export interface FanoutFigures {
 const WARM_UP_MS = 1_500
 /** Boards before the counting, so that nothing is compiled while it is measured. */
 const CONNECTED_WARM_UP_MS = 4_000
-/** The path of a vote is long: by then the engine has compiled it for the last time. */
+/** The path of a vote is long, and a process that has just begun takes more for it. */
 const VOTES_WARM_UP_MS = 24_000
 /** By then the last board has reached whoever it will ever reach. */
 const SETTLE_MS = 3_000
