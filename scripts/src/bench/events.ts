@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { errors } from '@nats-io/nats-core'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { CONTESTANTS } from './fanout/shown-board.js'
+import { definePart, type Say } from './part.js'
 import { usageOf } from './process-usage.js'
 import { startReaders } from './readers.js'
 import type { Count } from './readers-process.js'
@@ -13,7 +14,7 @@ export interface EventsOptions {
   readonly watched: number
   readonly viewersPerEvent: number
   readonly seconds: number
-  readonly say: (text: string) => void
+  readonly say: Say
 }
 
 /** Of the gateways together, for a second, while something is going on. */
@@ -30,8 +31,22 @@ const GATEWAYS = 2
 const SETTLE_MS = 4_000
 const BOARDS_PER_SECOND = 1
 
+export const eventsPart = definePart({
+  name: 'events',
+  about: 'two gateways, many events, a few of them watched',
+  options: {
+    events: { default: 1_000, hint: 'N', about: 'open' },
+    watched: { default: 100, hint: 'N', about: 'of them' },
+    seconds: { default: 5, hint: 'N', about: 'how long each is measured' },
+  },
+  async measure(options, say) {
+    const figures = await measureEvents({ ...options, viewersPerEvent: 10, say })
+    return { figures, tables: [{ title: 'Many events', rows: eventsRows(figures) }], isGood: true }
+  },
+})
+
 /** Two gateways and many events, of which a few have viewers. */
-export const measureEvents = async (options: EventsOptions): Promise<EventsFigures[]> => {
+const measureEvents = async (options: EventsOptions): Promise<EventsFigures[]> => {
   const { events: count, watched, viewersPerEvent, say } = options
   const figures: EventsFigures[] = []
   const note = (figure: EventsFigures): void => {
@@ -120,7 +135,7 @@ const requireUnheard = async ({ nats }: SmallSystem, events: readonly SmallEvent
   }
 }
 
-export const eventsRows = (figures: readonly EventsFigures[]): string[][] => [
+const eventsRows = (figures: readonly EventsFigures[]): string[][] => [
   ['what goes on', 'CPU a second', 'memory', 'Redis commands/s', 'messages/s'],
   ...figures.map(({ going, cpuMilliseconds, residentMegabytes, redisCommands, messages }) => [
     going,

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CONTESTANTS } from './fanout/shown-board.js'
 import { allowOpenFiles } from './open-files.js'
+import { definePart, type Say } from './part.js'
 import { usageOf } from './process-usage.js'
 import { startReaders } from './readers.js'
 import { startSmallSystem } from './small-system.js'
@@ -9,7 +10,7 @@ export interface SocketsOptions {
   readonly viewers: number
   /** Sockets that are opened and closed again, one after the other. */
   readonly connects: number
-  readonly say: (text: string) => void
+  readonly say: Say
 }
 
 export interface SocketsFigures {
@@ -33,8 +34,21 @@ const MORE_FILES = 2_000
 /** What a process has open besides the viewers' sockets. */
 const FILES_OF_ITS_OWN = 100
 
+export const socketsPart = definePart({
+  name: 'sockets',
+  about: 'memory of sockets that are there, and of those that are gone',
+  options: {
+    viewers: { default: 20_000, hint: 'N', about: 'at once' },
+    connects: { default: 100_000, hint: 'N', about: 'one after the other' },
+  },
+  async measure(options, say) {
+    const figures = await measureSockets({ ...options, say })
+    return { figures, tables: [{ title: 'Many sockets', rows: socketsRows(figures) }], isGood: true }
+  },
+})
+
 /** What sockets cost that are there, and whether anything stays of those that are gone. */
-export const measureSockets = async ({
+const measureSockets = async ({
   viewers: wanted,
   connects,
   say,
@@ -87,10 +101,11 @@ export const measureSockets = async ({
   }
 }
 
-export const socketsRows = (figures: SocketsFigures): string[][] => {
+const socketsRows = (figures: SocketsFigures): string[][] => {
   const { viewers, emptyMegabytes, fullMegabytes, kilobytesPerSocket, idleCores, churn } = figures
   const megabytes = (count: number): string => `${count.toFixed(0)} MB`
   return [
+    ['on one process', ''],
     ['nobody there', megabytes(emptyMegabytes)],
     [`${viewers} sockets, each following a board`, megabytes(fullMegabytes)],
     ['each', `${kilobytesPerSocket.toFixed(1)} KB`],

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { keepCores } from '../cores.js'
 import { median } from '../median.js'
+import type { Say } from '../part.js'
 import { usageOf } from '../process-usage.js'
 import { type Readers, startReaders } from '../readers.js'
 import type { Count } from '../readers-process.js'
@@ -19,7 +20,7 @@ export interface FanoutOptions {
   /** What is measured has cores of its own. */
   readonly pin: boolean
   readonly only: readonly string[]
-  readonly say: (text: string) => void
+  readonly say: Say
 }
 
 /** Medians over the rounds. */
