@@ -14,9 +14,11 @@ import type { ClientAddresses } from './client-address.js'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
-import { problemAnswer, toVotestreamError } from './problems.js'
+import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
+import { createSubmitVote } from './rest/submit-vote.js'
+import { createVoteDoor } from './vote-door.js'
 
 export interface HttpServerOptions extends RestDeps {
   readonly logger: Logger
@@ -41,26 +43,38 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     trustProxy,
     ...deps
   } = options
-  const answer = (error: unknown, reply: FastifyReply): void => {
+  const answerTo = (error: unknown, url: string): ProblemAnswer => {
     const told = toVotestreamError(error)
     // While something is away every request is a 503: a line for each of them would only add to the trouble.
-    if (told.status === 503) logger.debug({ err: told, url: reply.request.url }, 'a request was put off')
-    else if (told.status >= 500) logger.error({ err: told, url: reply.request.url }, 'a request failed')
-    const { status, headers, body } = problemAnswer(told)
+    if (told.status === 503) logger.debug({ err: told, url }, 'a request was put off')
+    else if (told.status >= 500) logger.error({ err: told, url }, 'a request failed')
+    return problemAnswer(told)
+  }
+  const answer = (error: unknown, reply: FastifyReply): void => {
+    const { status, headers, body } = answerTo(error, reply.request.url)
     void reply.code(status).headers(headers).send(body)
   }
+  const submitVote = createSubmitVote(deps)
+  let closing = false
+  const door = createVoteDoor({ tokens: deps.tokens, submitVote, answerTo, closing: () => closing })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 10_240 },
-    serverFactory: createConnections,
+    serverFactory: (route) =>
+      createConnections((request, response) => {
+        if (!door(request, response)) route(request, response)
+      }),
     ...(trustProxy ? { trustProxy } : {}),
     // What still arrives on open connections while the server stops is answered like anything else; the framework's
     // own refusal would be no problem document.
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => answer(error, reply as FastifyReply),
+  })
+  app.addHook('preClose', async () => {
+    closing = true
   })
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
@@ -75,7 +89,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
   })
   await addDocuments(app)
-  await app.register(restRoutes(deps, handlerTimeoutMs))
+  await app.register(restRoutes({ ...deps, submitVote }, handlerTimeoutMs))
   for (const plugin of plugins) await app.register(plugin)
   await app.ready()
   return app

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { parse } from 'secure-json-parse'
 
 /**
  * Bodies are JSON in UTF-8, as they stand: what is encoded otherwise is refused and not guessed at, since a
@@ -8,14 +9,26 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
  */
 export const addJsonParser = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
-  const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (!isPlain(request)) return done(new VotestreamError('UNSUPPORTED_MEDIA_TYPE'))
     // Where no body is described, an empty one is none.
     if (body.length === 0 && request.routeOptions.schema?.body === undefined) return done(null, undefined)
-    if (!isUtf8(body)) return done(new VotestreamError('INVALID_JSON'))
-    parse(request, body.toString('utf8'), done)
+    try {
+      done(null, parseJson(body))
+    } catch (error) {
+      done(error as Error)
+    }
   })
+}
+
+/** @throws VotestreamError INVALID_JSON, also for an object that would pass for another one's prototype. */
+export const parseJson = (body: Buffer): unknown => {
+  if (!isUtf8(body)) throw new VotestreamError('INVALID_JSON')
+  try {
+    return parse(body.toString('utf8'), null, { protoAction: 'error', constructorAction: 'error' })
+  } catch (cause) {
+    throw new VotestreamError('INVALID_JSON', { cause })
+  }
 }
 
 const PLAIN_TYPE = /^application\/json(?: *; *charset="?utf-8"?)? *$/i

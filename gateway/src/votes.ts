@@ -11,14 +11,11 @@ import {
   closeRequest,
   decodeOutcomes,
   type Outcome,
+  type Submission,
   submissionBatch,
-  type Vote,
   voteBytesMax,
 } from '@votestream/schema/votes'
 import { AGAIN_MS, askUntilDone, REPLY_TIMEOUT_MS, votesUnavailable } from './owner-requests.js'
-
-/** A vote as the gateway hands it in. */
-export type Submission = Omit<Vote, 'ackedAtMs' | 'flags'>
 
 /** Hands votes to the owners of their shards, in batches. */
 export interface VoteIntake {
@@ -43,7 +40,7 @@ interface VoteIntakeOptions {
 }
 
 interface Waiting {
-  readonly vote: Vote
+  readonly vote: Submission
   /** By the monotonic clock: a wall clock that is set must neither end a wait nor prolong it. */
   readonly deadlineMs: number
   readonly resolve: (outcome: Exclude<Outcome, 'unavailable'>) => void
@@ -67,8 +64,7 @@ export const createVoteIntake = ({
     submit(submission) {
       const lane = lanes[shardOf(submission.voter, shards)]
       return new Promise((resolve, reject) => {
-        const vote: Vote = { ...submission, ackedAtMs: 0, flags: 0 }
-        lane?.add({ vote, deadlineMs: performance.now() + ackDeadlineMs, resolve, reject })
+        lane?.add({ vote: submission, deadlineMs: performance.now() + ackDeadlineMs, resolve, reject })
       })
     },
     async close(event) {
@@ -89,7 +85,7 @@ export const createVoteIntake = ({
 
 const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
   let queue: Waiting[] = []
-  let inflight = 0
+  const inflight = new Set<Waiting[]>()
   let scheduled = false
   const idle: (() => void)[] = []
 
@@ -104,16 +100,26 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
   }
 
   const send = (): void => {
-    while (inflight < INFLIGHT_MAX && queue.length > 0) {
+    while (mayLeave()) {
       const batch = takeBatch()
-      inflight += 1
+      inflight.add(batch)
       void exchange(batch).then((open) => {
-        inflight -= 1
+        inflight.delete(batch)
         if (open.length > 0) queue = [...open, ...queue]
-        else if (queue.length === 0 && inflight === 0) for (const resolve of idle.splice(0)) resolve()
+        else if (queue.length === 0 && inflight.size === 0) for (const resolve of idle.splice(0)) resolve()
         if (queue.length > 0) schedule()
       })
     }
+  }
+
+  /**
+   * A second batch leaves once it is as large as the first one: alone, a vote waits for nobody; in a crowd there are half
+   * as many batches, each of which costs everybody the same however large it is.
+   */
+  const mayLeave = (): boolean => {
+    if (queue.length === 0 || inflight.size >= INFLIGHT_MAX) return false
+    for (const { length } of inflight) if (queue.length < length) return false
+    return true
   }
 
   const takeBatch = (): Waiting[] => {
@@ -169,7 +175,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
     },
     idle: (): Promise<void> =>
       new Promise((resolve) => {
-        if (queue.length === 0 && inflight === 0) resolve()
+        if (queue.length === 0 && inflight.size === 0) resolve()
         else idle.push(resolve)
       }),
   }

@@ -2,11 +2,12 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { eventStatus } from '@votestream/schema/event-record'
 import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
+import type { Submission } from '@votestream/schema/votes'
 import { type Caller, requireUser } from './caller.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
 import type { Results, VoteStatus } from './results.js'
 import type { Store } from './store.js'
-import type { Submission, VoteIntake } from './votes.js'
+import type { VoteIntake } from './votes.js'
 
 /** A vote as a client casts it; who casts it is the token's to say. */
 export interface Ballot extends Omit<Submission, 'voter' | 'event' | 'contestant'> {
@@ -77,7 +78,7 @@ export const createVoting = ({
   return {
     async submit(caller, ballot) {
       const voter = requireUser(caller, 'votes')
-      const { event, contestant, ...rest } = ballot
+      const { event, contestant } = ballot
       const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
       const { record } = known
       if (contestant.event !== event || contestant.index >= record.contestants.length) {
@@ -88,7 +89,18 @@ export const createVoting = ({
       if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
         return refuseLate({ event, voter })
       }
-      const outcome = await intake.submit({ ...rest, event, contestant: contestant.index, voter })
+      // Written out: to spread it took a tenth of all that a vote takes here.
+      const outcome = await intake.submit({
+        event,
+        voter,
+        contestant: contestant.index,
+        attempt: ballot.attempt,
+        clientTimestampMs: ballot.clientTimestampMs,
+        deviceId: ballot.deviceId,
+        appVersion: ballot.appVersion,
+        channel: ballot.channel,
+        traceId: ballot.traceId,
+      })
       switch (outcome) {
         case 'accepted':
           return { voteId: ids.voteId(event, voter), event: known }

@@ -1,6 +1,7 @@
 /**
  * Group commit with a fence, as a pure machine: it says what to do next with the log and is told what came of
- * it. While one batch is on its way to disk the next one gathers; there are no timers.
+ * it. While one batch is on its way to disk the next one gathers, and follows it at once when it is as large; there are
+ * no timers.
  *
  * Each batch names the sequence that it expects before it, so the log takes them in this order or not at all.
  * When the fate of a batch is unknown, nothing new is appended until the log itself has told it:
@@ -112,7 +113,12 @@ export const createGroupCommit = <Item>(options: GroupCommitOptions<Item>): Grou
         first.fate = 'sent'
         return looks ? { do: 'look', batch: first.batch } : { do: 'append', batch: first.batch, again: true }
       }
-      if (inflight.length >= INFLIGHT_MAX || taken >= gathering.length) return undefined
+      const gathered = gathering.length - taken
+      if (gathered === 0 || inflight.length >= INFLIGHT_MAX) return undefined
+      // A second batch leaves once it is as large as the first one: alone, a vote waits for nobody; in a crowd there are
+      // half as many batches, each of which costs the same however large it is.
+      if (inflight.some(({ batch }) => gathered < Math.min(batch.items.length, batchItemsMax)))
+        return undefined
       const batch: Batch<Item> = { id: newId(), items: gather(), expected: lastSequence }
       lastSequence += 1
       inflight.push({ batch, fate: 'sent' })

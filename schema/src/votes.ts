@@ -17,6 +17,9 @@ export interface Vote {
   traceId: string
 }
 
+/** A vote on its way to the owner of its shard, who alone says when it is acknowledged and whether it counts. */
+export type Submission = Omit<Vote, 'ackedAtMs' | 'flags'>
+
 export interface Closing {
   event: EventNumber
   closedAtMs: number
@@ -86,14 +89,14 @@ const { root } = protobuf.parse(readFileSync(new URL('../../proto/votes.proto', 
  * The two ends of one message type. Decoding gives every field its default.
  * @param versionOf the version that a value needs its reader to know; the newest is known here.
  */
-const codec = <Value extends object>(
+const codec = <Value extends object, Written extends object = Value>(
   name: string,
   newest = 1,
-  versionOf: (value: Value) => number = () => 1,
+  versionOf: (value: Written) => number = () => 1,
 ) => {
   const type = root.lookupType(`votestream.${name}`)
   return {
-    encode: (value: Value): Uint8Array => type.encode({ version: versionOf(value), ...value }).finish(),
+    encode: (value: Written): Uint8Array => type.encode({ version: versionOf(value), ...value }).finish(),
     /** @throws UnknownVersionError, or another Error for bytes that are no such message. */
     decode: (bytes: Uint8Array): Value => {
       // The decoder made from the .proto file gives the fields that Value describes.
@@ -113,7 +116,7 @@ const codec = <Value extends object>(
 export const logMessage = codec<LogMessage>('LogMessage', 2, ({ decisions }) =>
   decisions.length > 0 ? 2 : 1,
 )
-export const submissionBatch = codec<{ votes: Vote[] }>('SubmissionBatch')
+export const submissionBatch = codec<{ votes: Vote[] }, { votes: readonly Submission[] }>('SubmissionBatch')
 const submissionReply = codec<{ outcomes: number[] }>('SubmissionReply')
 export const closeRequest = codec<{ event: EventNumber }>('CloseRequest')
 export const closeReply = codec<{ closed: boolean }>('CloseReply')

@@ -15,6 +15,7 @@ import { decisionRoutes } from './decision-routes.js'
 import { eventRoutes } from './event-routes.js'
 import { leaderboardRoutes } from './leaderboard-routes.js'
 import { problem } from './schemas.js'
+import type { SubmitVote } from './submit-vote.js'
 import { createValidatorCompiler } from './validation.js'
 import { voteRoutes } from './vote-routes.js'
 
@@ -51,7 +52,7 @@ declare module 'fastify' {
 
 /** REST v1, on a Fastify instance of its own. */
 export const restRoutes =
-  (deps: RestDeps, handlerTimeoutMs: number) =>
+  (deps: RestDeps & { readonly submitVote: SubmitVote }, handlerTimeoutMs: number) =>
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
@@ -74,7 +75,7 @@ export const restRoutes =
     void app.register(accountRoutes(deps))
     void app.register(eventRoutes(deps))
     void app.register(leaderboardRoutes(deps))
-    void app.register(voteRoutes(deps))
+    void app.register(voteRoutes(deps, deps.submitVote))
     void app.register(decisionRoutes(deps))
     done()
   }

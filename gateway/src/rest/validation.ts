@@ -6,21 +6,36 @@ import { lengthFault, TEXT_FIELDS, type TextFieldName } from '../text-fields.js'
 /** Values of a body up to this many are all looked at for faults; in a larger one only the first is named. */
 const VALUES_MAX = 5_000
 
-/**
- * Compiles a route's schemas. A good request is checked once, and stops at its first fault; for a faulty one of
- * reasonable size all faults are collected, in a second pass, so that nobody can make us collect millions.
- */
+/** Compiles a route's schemas. */
 export const createValidatorCompiler = (): FastifySchemaCompiler<object> => {
+  const checkOf = createSchemaChecks()
+  return ({ schema, httpPart }) => {
+    const faultOf = checkOf(schema, httpPart === 'body')
+    return (value) => {
+      const error = faultOf(value)
+      return error ? { error } : { value }
+    }
+  }
+}
+
+/** What is wrong with a value: INVALID_FIELDS that names each field, or nothing. */
+export type SchemaCheck = (value: unknown) => VotestreamError | undefined
+
+/**
+ * Compiles schemas. A good request is checked once, and stops at its first fault; for a faulty body of reasonable size
+ * all faults are collected, in a second pass, so that nobody can make us collect millions.
+ */
+export const createSchemaChecks = (): ((schema: object, isBody: boolean) => SchemaCheck) => {
   const first = createAjv({ allErrors: false })
   const all = createAjv({ allErrors: true })
-  return ({ schema, httpPart }) => {
+  return (schema, isBody) => {
     const check = first.compile(schema)
     const collect = all.compile(schema)
     return (value) => {
-      if (check(value)) return { value }
-      const faulty = httpPart === 'body' && countValues(value, VALUES_MAX) < VALUES_MAX ? collect : check
+      if (check(value)) return undefined
+      const faulty = isBody && countValues(value, VALUES_MAX) < VALUES_MAX ? collect : check
       faulty(value)
-      return { error: new VotestreamError('INVALID_FIELDS', { fields: faultsOf(faulty.errors ?? []) }) }
+      return new VotestreamError('INVALID_FIELDS', { fields: faultsOf(faulty.errors ?? []) })
     }
   }
 }

@@ -1,16 +1,17 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { CHANNEL } from '@votestream/schema/votes'
-import { attemptOf, traceIdOf } from '../attempts.js'
-import { requireIds, requireOwn } from '../identifiers.js'
-import { parseDateTime } from '../text-fields.js'
+import { requireIds } from '../identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
+import type { SubmitVote } from './submit-vote.js'
+
+/** What comes here in its plainest form is answered by the vote door, in front of the router. */
+export const SUBMIT_VOTE_PATH = '/v1/vote/submit'
 
 export const voteRoutes =
-  ({ voting, ids }: RestDeps): FastifyPluginCallbackTypebox =>
+  ({ voting, ids }: RestDeps, submitVote: SubmitVote): FastifyPluginCallbackTypebox =>
   (app, _options, done) => {
     app.post(
-      '/v1/vote/submit',
+      SUBMIT_VOTE_PATH,
       {
         // A timer and an abort signal for each vote would cost more than its parsing; how long a vote may wait
         // is bounded by the intake.
@@ -42,28 +43,7 @@ export const voteRoutes =
           },
         },
       },
-      async ({ body, headers, caller }) => {
-        const { user_id: userId, client_timestamp: clientTimestamp, meta } = body
-        const named = requireIds({
-          // What equals the token's own is well-formed.
-          user_id: userId === caller.userId ? caller.voter : ids.parseUserId(userId),
-          event_id: ids.parseEventId(body.event_id),
-          contestant_id: ids.parseContestantId(body.contestant_id),
-        })
-        const attempt = attemptOf(headers['idempotency-key'])
-        requireOwn(caller, userId)
-        const { voteId } = await voting.submit(caller, {
-          event: named.event_id,
-          contestant: named.contestant_id,
-          attempt,
-          clientTimestampMs: clientTimestamp === undefined ? 0 : (parseDateTime(clientTimestamp) ?? 0),
-          deviceId: meta?.device_id ?? '',
-          appVersion: meta?.app_version ?? '',
-          channel: CHANNEL.rest,
-          traceId: traceIdOf(headers.traceparent),
-        })
-        return { vote_id: voteId }
-      },
+      submitVote,
     )
 
     app.get(

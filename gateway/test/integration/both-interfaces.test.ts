@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { VotestreamError } from '@votestream/schema/errors'
 import { voterNumber } from '@votestream/schema/numbers'
-import type { Submission } from '../../src/votes.js'
+import type { Submission } from '@votestream/schema/votes'
 import { FIRST_ENTRY, startTestGateway, type TestGateway } from './test-gateway.js'
 
 /** What a client learns, whichever interface it came through: what it was given, or the code of the failure. */

@@ -34,7 +34,7 @@ const LOOK_EVERY_MS = 100
 
 /** Resolves when the first of them are there. */
 export const createVoters = async ({ nats, ids, jwtSecret, ahead }: VotersOptions): Promise<Voters> => {
-  const tokens = createTokens({ secret: jwtSecret, ids, ttlSeconds: TTL_SECONDS, rememberedMax: 1 })
+  const tokens = createTokens({ secret: jwtSecret, ids, ttlSeconds: TTL_SECONDS })
   const accounts = await new Kvm(nats.js).open(ACCOUNTS_BUCKET)
   const ready: VoterNumber[] = []
   let stopped = false
