@@ -12,13 +12,14 @@ import {
 } from 'fastify'
 import type { ClientAddresses } from './client-address.js'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
+import { createDoors, type Door } from './doors.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
 import { createSubmitVote } from './rest/submit-vote.js'
-import { createVoteDoor } from './vote-door.js'
+import { createVoteDoor } from './rest/vote-door.js'
 
 export interface HttpServerOptions extends RestDeps {
   readonly logger: Logger
@@ -27,6 +28,8 @@ export interface HttpServerOptions extends RestDeps {
   readonly handlerTimeoutMs?: number
   /** Whose word on where a request comes from is taken. */
   readonly trustProxy?: ClientAddresses['trust']
+  /** In front of the routes of the plugins. */
+  readonly doors?: readonly Door[]
   /** Whatever stands beside REST on this port; each in a context of its own. */
   readonly plugins?: readonly FastifyPluginAsync[]
 }
@@ -39,6 +42,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     logger,
     missing,
     handlerTimeoutMs = REQUEST_TIMEOUT_MS,
+    doors = [],
     plugins = [],
     trustProxy,
     ...deps
@@ -56,16 +60,14 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   }
   const submitVote = createSubmitVote(deps)
   let closing = false
-  const door = createVoteDoor({ tokens: deps.tokens, submitVote, answerTo, closing: () => closing })
+  const voteDoor = createVoteDoor({ tokens: deps.tokens, submitVote, answerTo })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 10_240 },
     serverFactory: (route) =>
-      createConnections((request, response) => {
-        if (!door(request, response)) route(request, response)
-      }),
+      createConnections(createDoors({ doors: [voteDoor, ...doors], route, closing: () => closing })),
     ...(trustProxy ? { trustProxy } : {}),
     // What still arrives on open connections while the server stops is answered like anything else; the framework's
     // own refusal would be no problem document.

@@ -16,7 +16,7 @@ import { createDecidedLogs, createDecisions } from './decisions.js'
 import { readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
-import { graphqlRoutes } from './graphql/graphql.js'
+import { createGraphql } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
@@ -121,7 +121,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   })
   const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
   const drainMs = environment.DRAIN_SECONDS * 1_000
-  const graphql = graphqlRoutes({
+  const graphql = createGraphql({
     accounts,
     events,
     voting,
@@ -160,7 +160,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     drainMs,
     logger,
     missing,
-    plugins: [graphql, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
+    doors: [graphql.door],
+    plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => {

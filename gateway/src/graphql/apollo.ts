@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -8,31 +9,31 @@ import {
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { Logger } from '@votestream/infra/logging'
 import { VotestreamError } from '@votestream/schema/errors'
-import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
-import { bearerToken } from '../bearer-token.js'
-import type { Caller } from '../caller.js'
+import Negotiator from 'negotiator'
 import { REQUEST_TIMEOUT_MS } from '../connections.js'
 import { toVotestreamError } from '../problems.js'
-import type { Tokens } from '../tokens.js'
-import type { GraphqlContext, Incoming } from './context.js'
+import { ANSWER_TYPES } from './answer-types.js'
+import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
+import { GRAPHQL_PATH } from './graphql-path.js'
+import type { KnownOperations } from './known-operations.js'
+import { requestError } from './request-context.js'
 import { variableFaults } from './variable-faults.js'
-
-export const GRAPHQL_PATH = '/graphql'
 
 export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
-  readonly tokens: Pick<Tokens, 'verify'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
-  readonly createContext: (incoming: Incoming) => GraphqlContext
+  readonly contextOf: (headers: IncomingHttpHeaders) => GraphqlContext
+  readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
 }
 
 /** GraphQL over HTTP: queries and mutations by POST, queries by GET too. */
 export const addApollo = async (app: FastifyInstance, options: ApolloOptions): Promise<void> => {
-  const { formatError, createContext, tokens, logger } = options
+  const { formatError, contextOf, logger } = options
   const apollo = createApollo(options)
   await apollo.start()
   // Fastify has answered what had arrived before it closes its plugins.
@@ -52,15 +53,20 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     handler: fastifyApolloHandler(apollo, {
       context: async (request) => {
         refuseLongDocument(request.body)
-        const { authorization, 'idempotency-key': idempotencyKey, traceparent: traceParent } = request.headers
-        return createContext({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent })
+        refuseUnacceptable(request.headers)
+        return contextOf(request.headers)
       },
     }),
   })
   logger.debug({ path: GRAPHQL_PATH }, 'GraphQL over HTTP')
 }
 
-const createApollo = ({ schema, introspection, formatError }: ApolloOptions): ApolloServer<GraphqlContext> =>
+const createApollo = ({
+  schema,
+  introspection,
+  formatError,
+  known,
+}: ApolloOptions): ApolloServer<GraphqlContext> =>
   new ApolloServer<GraphqlContext>({
     schema,
     introspection,
@@ -81,15 +87,18 @@ const createApollo = ({ schema, introspection, formatError }: ApolloOptions): Ap
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
-      requestChecks,
+      requestChecks(known),
     ],
   })
 
-const requestChecks: ApolloServerPlugin<GraphqlContext> = {
+const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<GraphqlContext> => ({
   async requestDidStart() {
     return {
-      async didResolveOperation({ operation }) {
-        if (operation?.operation !== 'subscription') return
+      async didResolveOperation({ operation, source, document, request }) {
+        if (operation?.operation !== 'subscription') {
+          known.learn(source, request.operationName, document)
+          return
+        }
         throw new GraphQLError('Subscriptions come over a WebSocket at the same path.', {
           extensions: { code: 'BAD_REQUEST', http: { status: 400, headers: new HeaderMap() } },
         })
@@ -103,7 +112,7 @@ const requestChecks: ApolloServerPlugin<GraphqlContext> = {
       },
     }
   },
-}
+})
 
 /** In a URL there is no room for a long one. */
 const refuseLongDocument = (body: unknown): void => {
@@ -113,24 +122,13 @@ const refuseLongDocument = (body: unknown): void => {
   throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
 }
 
-/** Undefined without a token. A token that is not valid ends the request, whatever it asks for. */
-const callerOf = (
-  tokens: ApolloOptions['tokens'],
-  authorization: FastifyRequest['headers']['authorization'],
-): Caller | undefined => {
-  if (authorization === undefined) return undefined
-  try {
-    return tokens.verify(bearerToken(authorization))
-  } catch (error) {
-    throw error instanceof VotestreamError ? requestError(error) : error
-  }
-}
-
-/** An error that ends a request before its operation runs, with its HTTP status. */
-const requestError = (error: VotestreamError): GraphQLError => {
-  const headers = new HeaderMap(error.status === 401 ? [['www-authenticate', 'Bearer']] : [])
-  const http = { status: error.status, headers }
-  return new GraphQLError(error.message, { originalError: error, extensions: { code: error.code, http } })
+/** Before anything is executed: the library finds out only when it has an answer that nobody accepts. */
+const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
+  if (accept === undefined || new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES)) return
+  const message = `None of these types is accepted: ${ANSWER_TYPES.join(', ')}.`
+  throw new GraphQLError(message, {
+    extensions: { code: 'BAD_REQUEST', http: { status: 406, headers: new HeaderMap() } },
+  })
 }
 
 /** The integration makes a URL of the Host header, which may hold anything. */

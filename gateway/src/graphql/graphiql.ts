@@ -2,8 +2,8 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
 import { ruruHTML } from 'ruru/server'
 import { getStaticFile } from 'ruru/static'
-import { GRAPHQL_PATH } from './apollo.js'
 import { GRAPHIQL_TABS } from './graphiql-tabs.js'
+import { GRAPHQL_PATH } from './graphql-path.js'
 
 const PAGE_PATH = '/graphiql'
 const STATIC_PATH = `${PAGE_PATH}/static/`

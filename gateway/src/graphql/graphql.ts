@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
 import type { ClientAddresses } from '../client-address.js'
+import type { Door } from '../doors.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
@@ -9,7 +11,10 @@ import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
 import { createErrorFormat } from './graphql-errors.js'
-import { createLoaders } from './loaders.js'
+import { createKnownOperations } from './known-operations.js'
+import { createLoaders, type Loaders } from './loaders.js'
+import { createOperationDoor } from './operation-door.js'
+import { incomingOf } from './request-context.js'
 import { createSchema, type SchemaDeps } from './schema.js'
 import { addSockets, type SocketLimits } from './sockets.js'
 import { createSubscriptionSources, type SourceDeps } from './subscription-sources.js'
@@ -27,27 +32,53 @@ export type GraphqlOptions = SchemaDeps &
     readonly introspection: boolean
   }
 
-/** GraphQL beside REST, as a plugin of the public port. */
-export const graphqlRoutes =
-  (options: GraphqlOptions) =>
-  async (app: FastifyInstance): Promise<void> => {
-    const { events, results, tokens, logger, introspection, broadcasts, sockets, connections, addressOf } =
-      options
-    const schema = createSchema(options)
-    const formatError = createErrorFormat(logger)
-    const sources = createSubscriptionSources(options)
-    const createContext = (incoming: Incoming): GraphqlContext => ({
-      ...incoming,
+export interface Graphql {
+  /** A plugin of the public port. */
+  readonly routes: (app: FastifyInstance) => Promise<void>
+  readonly door: Door
+}
+
+/** GraphQL beside REST. */
+export const createGraphql = (options: GraphqlOptions): Graphql => {
+  const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const schema = createSchema(options)
+  const formatError = createErrorFormat(logger)
+  const createContext = createContexts(options)
+  const contextOf = (headers: IncomingHttpHeaders): GraphqlContext =>
+    createContext(incomingOf(headers, tokens))
+  const known = createKnownOperations({ schema, formatError })
+  const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
+  return {
+    door: createOperationDoor({ known, contextOf }),
+    async routes(app) {
+      await addApollo(app, { schema, introspection, formatError, contextOf, known, logger })
+      addSockets(app, { ...serving, ...sockets, connections, addressOf })
+      // A page for asking for the schema is of no use where nobody may.
+      if (introspection) {
+        const { addGraphiql } = await import('./graphiql.js')
+        addGraphiql(app)
+      }
+    },
+  }
+}
+
+const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => GraphqlContext) => {
+  const { events, results } = options
+  const sources = createSubscriptionSources(options)
+  return (incoming) => {
+    let loaders: Loaders | undefined
+    const { caller, idempotencyKey, traceParent } = incoming
+    return {
+      caller,
+      idempotencyKey,
+      traceParent,
       sources,
       budget: createAnswerBudget(),
-      loaders: createLoaders({ events, results }, () => requireCaller(incoming)),
-    })
-    const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
-    await addApollo(app, serving)
-    addSockets(app, { ...serving, ...sockets, connections, addressOf })
-    // A page for asking for the schema is of no use where nobody may.
-    if (introspection) {
-      const { addGraphiql } = await import('./graphiql.js')
-      addGraphiql(app)
+      // Most mutations read nothing.
+      get loaders() {
+        loaders ??= createLoaders({ events, results }, () => requireCaller(incoming))
+        return loaders
+      },
     }
   }
+}

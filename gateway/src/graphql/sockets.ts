@@ -8,7 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { ClientAddresses } from '../client-address.js'
 import { endConnection } from '../connections.js'
 import type { Viewer } from '../live/audience.js'
-import { GRAPHQL_PATH } from './apollo.js'
+import { GRAPHQL_PATH } from './graphql-path.js'
 import { createLiveness } from './liveness.js'
 import {
   createSocketOperations,

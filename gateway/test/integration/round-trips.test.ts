@@ -12,7 +12,7 @@ import { checkpointKey, tallyKey } from '@votestream/schema/redis-keys'
 import type { FastifyInstance } from 'fastify'
 import { type CatalogEvent, projectEvent } from '../../src/event-catalog.js'
 import { createEvents } from '../../src/events.js'
-import { graphqlRoutes } from '../../src/graphql/graphql.js'
+import { createGraphql } from '../../src/graphql/graphql.js'
 import { createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
@@ -56,7 +56,7 @@ describe('Reading many events', () => {
     }
     const intake = { submit: absent, close: absent, stop: absent }
     const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
-    const graphql = graphqlRoutes({
+    const graphql = createGraphql({
       accounts: { register: absent, login: absent, username: absent },
       voting: { submit: absent, find: absent, status: absent },
       decisions: { decide: absent },
@@ -75,7 +75,7 @@ describe('Reading many events', () => {
       introspection: false,
       sockets: SOCKET_LIMITS,
     })
-    app = await createInertServer({ plugins: [graphql] })
+    app = await createInertServer({ doors: [graphql.door], plugins: [graphql.routes] })
     count()
   })
   after(async () => {

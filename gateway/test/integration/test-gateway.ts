@@ -16,7 +16,7 @@ import { createClientAddresses } from '../../src/client-address.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
-import { graphqlRoutes } from '../../src/graphql/graphql.js'
+import { createGraphql } from '../../src/graphql/graphql.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
 import { createHttpServer } from '../../src/http-server.js'
 import type { Patience } from '../../src/live/audience.js'
@@ -136,7 +136,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     addresses: createOpenCounts(CONNECTION_LIMITS.perAddress),
   }
   const clientAddresses = createClientAddresses(['127.0.0.1'])
-  const graphql = graphqlRoutes({
+  const graphql = createGraphql({
     accounts,
     events,
     voting,
@@ -173,7 +173,8 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     logger,
     missing,
     handlerTimeoutMs: 10_000,
-    plugins: [graphql],
+    doors: [graphql.door],
+    plugins: [graphql.routes],
   })
   const gateway: TestGateway = {
     app,

@@ -1,0 +1,2 @@
+/** Of GraphQL, over HTTP and WebSocket. */
+export const GRAPHQL_PATH = '/graphql'

@@ -1,0 +1,44 @@
+import { bearerToken } from '../bearer-token.js'
+import type { Door, DoorAnswer } from '../doors.js'
+import { parseJson } from '../json-body.js'
+import type { Tokens } from '../tokens.js'
+import { submitVoteBody } from './schemas.js'
+import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
+import { createSchemaChecks } from './validation.js'
+import { SUBMIT_VOTE_PATH } from './vote-routes.js'
+
+interface VoteDoorOptions {
+  readonly tokens: Pick<Tokens, 'verify'>
+  readonly submitVote: SubmitVote
+  /** The answer to whatever was thrown. */
+  readonly answerTo: (error: unknown, url: string) => DoorAnswer
+}
+
+const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
+
+/** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
+export const createVoteDoor = ({ tokens, submitVote, answerTo }: VoteDoorOptions): Door => {
+  const checkedBody = createBodyCheck()
+  return {
+    url: SUBMIT_VOTE_PATH,
+    async take({ headers }, body) {
+      try {
+        const caller = tokens.verify(bearerToken(headers.authorization))
+        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller })
+        return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
+      } catch (error) {
+        return answerTo(error, SUBMIT_VOTE_PATH)
+      }
+    },
+  }
+}
+
+const createBodyCheck = (): ((body: unknown) => SubmitVoteRequest['body']) => {
+  const faultOf = createSchemaChecks()(submitVoteBody, true)
+  return (body) => {
+    const fault = faultOf(body)
+    if (fault) throw fault
+    // It is as the schema has it.
+    return body as SubmitVoteRequest['body']
+  }
+}
