@@ -1,8 +1,8 @@
 // The viewers of a contender, in a process of their own: what they received is what counts as delivered.
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { WebSocket } from 'ws'
 import { QUERY } from './fanout/shown-board.js'
+import { type LiveSocket, openLiveSocket } from './live-socket.js'
 import { quantile } from './median.js'
 
 /** How a contender is spoken to. */
@@ -42,7 +42,7 @@ const OPENING = 200
 const AGED = 7
 
 interface Reader {
-  readonly socket: WebSocket
+  socket: LiveSocket | undefined
   readonly stops: boolean
   version: number
   votes: number
@@ -57,7 +57,7 @@ const take = (reader: Reader, data: Buffer): void => {
   const at = data.indexOf('"version":')
   if (at === -1) return
   if (reader.stops) {
-    reader.socket.pause()
+    reader.socket?.pause()
     return
   }
   const version = Number.parseInt(data.toString('latin1', at + 10, at + 26), 10)
@@ -74,40 +74,52 @@ const take = (reader: Reader, data: Buffer): void => {
 /** From addresses of its own in turn, each has ports for a few ten thousand. */
 const ADDRESSES = 4
 
+const PATHS = { plain: '/', 'socket.io': '/socket.io/?EIO=4&transport=websocket', graphql: '/graphql' }
+
 const open = (url: string, dialect: Dialect, stops = false): Promise<void> =>
   new Promise((resolve, reject) => {
-    const isGraphql = dialect.name === 'graphql'
-    const path = { plain: '/', 'socket.io': '/socket.io/?EIO=4&transport=websocket', graphql: '/graphql' }
-    const socket = new WebSocket(`${url}${path[dialect.name]}`, isGraphql ? ['graphql-transport-ws'] : [], {
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      localAddress: `127.0.0.${1 + (readers.length % ADDRESSES)}`,
-    })
-    const reader: Reader = { socket, stops, version: 0, votes: 0 }
+    const reader: Reader = { socket: undefined, stops, version: 0, votes: 0 }
+    const localAddress = `127.0.0.${1 + (readers.length % ADDRESSES)}`
     readers.push(reader)
-    socket.on('error', reject)
-    socket.on('open', () => {
-      if (dialect.name === 'plain') resolve()
-      if (dialect.name !== 'graphql') return
-      const payload = dialect.token === undefined ? {} : { Authorization: `Bearer ${dialect.token}` }
-      socket.send(JSON.stringify({ type: 'connection_init', payload }))
-    })
-    socket.on('message', (data: Buffer) => {
-      if (data.length > 300) return take(reader, data)
-      const text = String(data)
-      if (dialect.name === 'socket.io') {
-        if (text.startsWith('0{')) socket.send('40')
-        if (text.startsWith('40{')) resolve()
-        if (text === '2') socket.send('3')
-      }
-      if (dialect.name === 'graphql' && text.includes('connection_ack')) {
-        const payload = { query: QUERY, variables: { id: dialect.eventId } }
-        socket.send(JSON.stringify({ id: crypto.randomUUID(), type: 'subscribe', payload }))
-        resolve()
-      }
-      if (text.includes('"type":"error"')) reject(new Error(text))
+    reader.socket = openLiveSocket({
+      port: Number(new URL(url).port),
+      path: PATHS[dialect.name],
+      protocol: dialect.name === 'graphql' ? 'graphql-transport-ws' : undefined,
+      localAddress,
+      onError: reject,
+      onOpen(socket) {
+        if (dialect.name === 'plain') resolve()
+        if (dialect.name !== 'graphql') return
+        const payload = dialect.token === undefined ? {} : { Authorization: `Bearer ${dialect.token}` }
+        socket.send(JSON.stringify({ type: 'connection_init', payload }))
+      },
+      onText(data, socket) {
+        if (data.length > 300) take(reader, data)
+        else converse(String(data), dialect, socket, resolve, reject)
+      },
     })
   })
+
+/** What is said besides boards. */
+const converse = (
+  text: string,
+  dialect: Dialect,
+  socket: LiveSocket,
+  resolve: () => void,
+  reject: (error: Error) => void,
+): void => {
+  if (dialect.name === 'socket.io') {
+    if (text.startsWith('0{')) socket.send('40')
+    if (text.startsWith('40{')) resolve()
+    if (text === '2') socket.send('3')
+  }
+  if (dialect.name === 'graphql' && text.includes('connection_ack')) {
+    const payload = { query: QUERY, variables: { id: dialect.eventId } }
+    socket.send(JSON.stringify({ id: crypto.randomUUID(), type: 'subscribe', payload }))
+    resolve()
+  }
+  if (text.includes('"type":"error"')) reject(new Error(text))
+}
 
 const reset = (): void => {
   received = 0
@@ -141,7 +153,7 @@ const follow = async (order: Order): Promise<unknown> => {
       } satisfies Count
     }
     case 'leave': {
-      for (const { socket } of readers) socket.terminate()
+      for (const { socket } of readers) socket?.terminate()
       readers = []
       await pause(200)
       return {}
