@@ -1,6 +1,7 @@
 import { type Connection, openConnection } from './connection.js'
 import { TIMED_OUT } from './outcomes.js'
 import type { Outcome, Target } from './protocol.js'
+import { settling } from './settling.js'
 import type { Turn } from './turns.js'
 
 /** Connections that take requests in turn. */
@@ -35,7 +36,7 @@ interface Slot {
 }
 
 export const openPool = (target: Target, size: number, events: PoolEvents): Pool => {
-  const { promise: opened, resolve, reject } = withResolvers()
+  const opening = settling<void>()
   const slots: Slot[] = []
   // Taken from the front and given back at the end: each in turn, as those of a crowd are used.
   const free: Slot[] = []
@@ -53,7 +54,7 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
       onFree(isNew) {
         free.push(slot)
         if (isNew) opens += 1
-        if (isNew && opens === size) resolve()
+        if (isNew && opens === size) opening.resolve()
         events.onFree()
       },
       onUnfree() {
@@ -68,7 +69,7 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
         const sent = release(slot)
         if (sent) events.onLost(sent, outcome)
       },
-      onRefused: reject,
+      onRefused: opening.reject,
     })
     const slot: Slot = { connection, sent: null }
     return slot
@@ -76,7 +77,7 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
   for (let index = 0; index < size; index += 1) slots.push(openSlot())
 
   return {
-    opened,
+    opened: opening.promise,
     get freeCount() {
       return free.length
     },
@@ -105,16 +106,4 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
       for (const { connection } of slots) connection.close()
     },
   }
-}
-
-const withResolvers = () => {
-  let resolve = (): void => undefined
-  let reject = (_: Error): void => undefined
-  const promise = new Promise<void>((onDone, onError) => {
-    resolve = onDone
-    reject = onError
-  })
-  // Whoever opens the pool waits for it; a refusal later on is an outcome of requests.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
 }

@@ -4,6 +4,7 @@ import type { GeneratorUsage, News, Order, Samples, Target } from './protocol.js
 import { packsOf, type RequestSource } from './request-source.js'
 import { type Pace, requestsOf } from './schedule.js'
 import type { SecondFigures } from './seconds.js'
+import { settling } from './settling.js'
 import { createTotals, type Totals } from './totals.js'
 
 export interface LoadOptions {
@@ -35,8 +36,8 @@ export interface LoadResult extends Totals {
 /** A load whose processes have their requests and their connections. */
 export interface PreparedLoad {
   readonly pids: readonly number[]
-  /** Once. @throws Error when a process of the load ends. */
-  run(): Promise<LoadResult>
+  /** Once. @param startMs of the monotonic clock, in a moment @throws Error when a process of the load ends. */
+  run(startMs?: number): Promise<LoadResult>
   stop(): Promise<void>
 }
 
@@ -85,8 +86,7 @@ export const prepareLoad = async (options: LoadOptions): Promise<PreparedLoad> =
   }
   return {
     pids: generators.map(({ child }) => child.pid),
-    async run() {
-      const startMs = monotonicMs() + START_IN_MS
+    async run(startMs = monotonicMs() + START_IN_MS) {
       await Promise.all(generators.map(({ child }) => child.send({ do: 'start', atMs: startMs })))
       const clock = setInterval(() => totals.passed(monotonicMs() - startMs), 100)
       try {
@@ -138,22 +138,8 @@ const prepare = async (
   }
   await child.send({ do: 'connect' })
   const late = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error(`${target.host}:${target.port}: connections are not open after ${CONNECT_MS} ms`))
-    }, CONNECT_MS)
-    timer.unref()
+    const waited = `${target.host}:${target.port}: connections are not open after ${CONNECT_MS} ms`
+    setTimeout(() => reject(new Error(waited)), CONNECT_MS).unref()
   })
   await Promise.race([ready, child.broken, late])
-}
-
-const settling = <Value>() => {
-  let resolve: (value: Value) => void = () => undefined
-  let reject: (error: Error) => void = () => undefined
-  const promise = new Promise<Value>((onValue, onError) => {
-    resolve = onValue
-    reject = onError
-  })
-  // Whoever waits for it hears of it; nobody waits for all of them.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
 }
