@@ -94,9 +94,9 @@ export const openConnection = (target: Target, events: ConnectionEvents): Connec
       events.onFree(true)
     })
     own.on('end', () => {
-      if (own === socket && state === 'busy' && gathered) {
-        settle(own, parseResponse(gathered, true), gathered.length)
-      }
+      // An answer without a length is whole now.
+      const parsed = own === socket && gathered ? parseResponse(gathered, true) : null
+      if (gathered && parsed?.is === 'whole') settle(own, parsed, gathered.length)
       lose(own, CONNECTION_LOST)
     })
     own.on('error', (error) => {

@@ -22,7 +22,7 @@ export const createSampleColumns = (): SampleColumns => {
   const numberOf = (outcome: Outcome): number => {
     const known = outcomes.findIndex(({ is, code }) => code === outcome.code && is === outcome.is)
     if (known !== -1) return known
-    if (outcomes.length === OUTCOMES_MAX && outcome !== OTHER) return numberOf(OTHER)
+    if (outcomes.length >= OUTCOMES_MAX && outcome !== OTHER) return numberOf(OTHER)
     return outcomes.push(outcome) - 1
   }
 
