@@ -37,66 +37,47 @@ const memory = Buffer.allocUnsafe(64 * 1024)
 export const openConnection = (target: Target, events: ConnectionEvents): Connection => {
   let state: State = 'opening'
   let socket: Socket
-  // Of an answer that is not whole yet.
-  let gathered: Buffer | undefined
+  const answer = createAnswer()
 
-  const lose = (lost: Socket, outcome: Outcome): void => {
-    if (lost !== socket || state === 'waiting' || state === 'closed') return
-    const before = state
+  /** Another socket takes the place of this one in a moment. */
+  const replace = (): void => {
     state = 'waiting'
-    gathered = undefined
-    lost.destroy()
+    answer.forget()
+    socket.destroy()
     setTimeout(open, AGAIN_MS)
+  }
+  const lose = (own: Socket, outcome: Outcome): void => {
+    if (own !== socket || state === 'waiting' || state === 'closed') return
+    const before = state
+    replace()
     if (before === 'busy') events.onLost(outcome)
     if (before === 'free') events.onUnfree()
   }
-
-  const settle = (own: Socket, parsed: Parsed, received: number): void => {
+  const settle = (own: Socket, parsed: Parsed): void => {
     // One request is on its way: whatever comes besides its answer belongs to nothing.
-    if (parsed.is !== 'whole' || parsed.length !== received) {
-      lose(own, MALFORMED_ANSWER)
-      return
-    }
-    const { status, body, closes } = parsed
+    if (state !== 'busy' || parsed.is === 'malformed') lose(own, MALFORMED_ANSWER)
+    if (parsed.is !== 'whole' || state !== 'busy') return
     // The state comes first: whoever hears of the answer may send the next request.
-    state = closes ? 'waiting' : 'free'
-    if (closes) {
-      own.destroy()
-      setTimeout(open, AGAIN_MS)
-    }
-    gathered = undefined
-    events.onAnswer(status, body)
-    if (!closes) events.onFree(false)
-  }
-
-  const read = (own: Socket, length: number): void => {
-    if (own !== socket) return
-    if (state !== 'busy') {
-      lose(own, CONNECTION_LOST)
-      return
-    }
-    const bytes = gathered
-      ? Buffer.concat([gathered, memory.subarray(0, length)])
-      : memory.subarray(0, length)
-    const parsed = parseResponse(bytes)
-    if (parsed.is !== 'incomplete') settle(own, parsed, bytes.length)
-    else if (bytes.length > ANSWER_BYTES_MAX) lose(own, MALFORMED_ANSWER)
-    else gathered = gathered ? bytes : Buffer.from(bytes)
+    if (parsed.closes) replace()
+    else state = 'free'
+    events.onAnswer(parsed.status, parsed.body)
+    if (!parsed.closes) events.onFree(false)
   }
 
   const open = (): void => {
     if (state === 'closed') return
     state = 'opening'
-    const own = openSocket(target, (length) => read(own, length))
+    const own = openSocket(target, (length) => {
+      if (own === socket) settle(own, answer.take(memory.subarray(0, length)))
+    })
     socket = own
     own.on(target.isTls ? 'secureConnect' : 'connect', () => {
       state = 'free'
       events.onFree(true)
     })
     own.on('end', () => {
-      // An answer without a length is whole now.
-      const parsed = own === socket && gathered ? parseResponse(gathered, true) : null
-      if (gathered && parsed?.is === 'whole') settle(own, parsed, gathered.length)
+      const parsed = own === socket ? answer.end() : null
+      if (parsed?.is === 'whole') settle(own, parsed)
       lose(own, CONNECTION_LOST)
     })
     own.on('error', (error) => {
@@ -112,15 +93,37 @@ export const openConnection = (target: Target, events: ConnectionEvents): Connec
       state = 'busy'
       socket.write(request)
     },
-    abandon() {
-      state = 'waiting'
-      gathered = undefined
-      socket.destroy()
-      setTimeout(open, AGAIN_MS)
-    },
+    abandon: replace,
     close() {
       state = 'closed'
       socket.destroy()
+    },
+  }
+}
+
+/** The bytes of one answer, until it is whole. */
+const createAnswer = () => {
+  let gathered: Buffer | undefined
+  return {
+    /** @param bytes valid for the moment only, as is the body of what is returned */
+    take(bytes: Buffer): Parsed {
+      const all = gathered ? Buffer.concat([gathered, bytes]) : bytes
+      const parsed = parseResponse(all)
+      gathered = undefined
+      if (parsed.is === 'incomplete') {
+        if (all.length > ANSWER_BYTES_MAX) return { is: 'malformed' }
+        gathered = all === bytes ? Buffer.from(all) : all
+      }
+      return parsed.is === 'whole' && parsed.length !== all.length ? { is: 'malformed' } : parsed
+    },
+    /** The server says no more. */
+    end(): Parsed | null {
+      const parsed = gathered ? parseResponse(gathered, true) : null
+      gathered = undefined
+      return parsed
+    },
+    forget(): void {
+      gathered = undefined
     },
   }
 }

@@ -58,10 +58,9 @@ const run = async (atMs: number): Promise<void> => {
   clearInterval(teller)
   if (usage.cpuSeconds === 0) usage = usageSince(cpu, loop)
   await tellSamples()
-  const { reconnects } = sender
   // What the monitor counts is the time between two of its timers.
   const loopDelayP99Ms = Math.max(0, delays.percentile(99) / 1e6 - LOOP_RESOLUTION_MS)
-  await tell({ is: 'done', ...usage, loopDelayP99Ms, reconnects })
+  await tell({ is: 'done', ...usage, loopDelayP99Ms, reconnects: sender.reconnects() })
   sender.close()
 }
 

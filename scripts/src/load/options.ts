@@ -35,7 +35,7 @@ export const LOAD_USAGE = `npm run load -- --voters FILE [--rate 1000] [--durati
   --event ID           votes in this event; unless told, one is made. Nobody else should vote in it meanwhile
   --admin-token TOKEN  of a person who makes the event; unless told, the first voter does
   --processes N        that send; as the rate and this machine's cores have it unless told
-  --connections N      of each of them, with one vote on its way at most; enough for answers of 100 ms unless told
+  --connections N      of each of them, with one vote on its way at most; enough for answers of 500 ms unless told
   --timeout-ms N       for an answer, and for a free connection; 10000 unless told
   --out FOLDER         for report.json and report.html; .data/load unless told
 
@@ -62,9 +62,9 @@ const levelFlag = (stage: Stage, percent: string): string => `${stage}-${percent
 
 /** A process sends so many votes a second before it takes half of a core. */
 const PER_PROCESS = 8_000
-/** Connections that so many votes a second need for answers of 100 ms. */
-const BUSY_SECONDS = 0.1
-const CONNECTIONS_MAX = 512
+/** Connections that so many votes a second need for answers of 500 ms. */
+const BUSY_SECONDS = 0.5
+const CONNECTIONS_MAX = 1_024
 
 /** @throws Error that names every fault, for a person; null when help is asked for. */
 export const parseLoadCommand = (args: readonly string[]): LoadCommand | null => {

@@ -8,15 +8,20 @@ import type { Turn } from './turns.js'
 export interface Pool {
   /** Resolves when all are open. @throws Error when one cannot be opened. */
   readonly opened: Promise<void>
-  readonly freeCount: number
-  readonly inFlight: number
-  /** Times at which a connection was lost and opened again. */
-  readonly reconnects: number
+  /** As it is now. */
+  readonly counts: Readonly<PoolCounts>
   /** Only while one is free. @param nowMs after the start, milliseconds */
   send(turn: Turn, request: Uint8Array, nowMs: number): void
   /** Gives up the requests that have been on their way for too long. */
   sweep(nowMs: number, timeoutMs: number): void
   close(): void
+}
+
+export interface PoolCounts {
+  free: number
+  inFlight: number
+  /** Times at which a connection was lost and opened again. */
+  reconnects: number
 }
 
 /** A request that was sent. */
@@ -40,26 +45,26 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
   const slots: Slot[] = []
   // Taken from the front and given back at the end: each in turn, as those of a crowd are used.
   const free: Slot[] = []
-  let opens = 0
-  let inFlight = 0
+  const counts: PoolCounts = { free: 0, inFlight: 0, reconnects: -size }
 
   const release = (slot: Slot): Sent | null => {
     const { sent } = slot
     slot.sent = null
-    if (sent) inFlight -= 1
+    if (sent) counts.inFlight -= 1
     return sent
   }
   const openSlot = (): Slot => {
     const connection = openConnection(target, {
       onFree(isNew) {
-        free.push(slot)
-        if (isNew) opens += 1
-        if (isNew && opens === size) opening.resolve()
+        counts.free = free.push(slot)
+        if (isNew) counts.reconnects += 1
+        if (counts.reconnects === 0) opening.resolve()
         events.onFree()
       },
       onUnfree() {
         const at = free.indexOf(slot)
         if (at !== -1) free.splice(at, 1)
+        counts.free = free.length
       },
       onAnswer(status, body) {
         const sent = release(slot)
@@ -78,19 +83,12 @@ export const openPool = (target: Target, size: number, events: PoolEvents): Pool
 
   return {
     opened: opening.promise,
-    get freeCount() {
-      return free.length
-    },
-    get inFlight() {
-      return inFlight
-    },
-    get reconnects() {
-      return Math.max(0, opens - size)
-    },
+    counts,
     send(turn, request, nowMs) {
       const slot = free.shift()
       if (!slot) throw new Error('no connection is free')
-      inFlight += 1
+      counts.free = free.length
+      counts.inFlight += 1
       slot.sent = { ...turn, sentMs: nowMs }
       slot.connection.send(request)
     },

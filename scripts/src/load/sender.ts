@@ -3,6 +3,7 @@ import { openPool, type Sent } from './pool.js'
 import type { Order, Outcome } from './protocol.js'
 import type { RequestStore } from './request-store.js'
 import type { SampleColumns } from './sample-columns.js'
+import { settling } from './settling.js'
 import { closedTurns, openTurns, type Turns } from './turns.js'
 
 export type Preparation = Extract<Order, { do: 'prepare' }>
@@ -13,7 +14,8 @@ export interface Sender {
   connect(): Promise<void>
   /** Resolves when every request has its outcome. @param startMs of the performance clock */
   run(startMs: number): Promise<void>
-  readonly reconnects: number
+  /** Times at which a connection was lost and opened again. */
+  reconnects(): number
   close(): void
 }
 
@@ -30,63 +32,59 @@ export const createSender = (
   let startMs = Number.POSITIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let sweeper: NodeJS.Timeout | undefined
-  let finish = (): void => undefined
+  const finished = settling<void>()
 
-  const note = (sent: Sent, doneMs: number, outcome: Outcome): void => {
+  const clock = (): number => performance.now() - startMs
+  const note = (sent: Sent, outcome: Outcome): void => {
     const request = sent.position * preparation.processes + preparation.position
-    samples.add(request, requests.series(sent.position), sent, doneMs, outcome)
+    samples.add(request, requests.series(sent.position), sent, clock(), outcome)
+  }
+  const settle = (sent: Sent, outcome: Outcome): void => {
+    note(sent, outcome)
+    checkEnd()
   }
   const pool = openPool(target, connections, {
     onFree: () => pump(),
     onAnswer(sent, status, body) {
       const success = series[requests.series(sent.position)]?.success ?? 'status'
-      note(sent, performance.now() - startMs, outcomeOf(success, status, body))
-      checkEnd()
+      settle(sent, outcomeOf(success, status, body))
     },
-    onLost(sent, outcome) {
-      note(sent, performance.now() - startMs, outcome)
-      checkEnd()
-    },
+    onLost: settle,
   })
 
   const pump = (): void => {
-    let nowMs = performance.now() - startMs
+    let nowMs = clock()
     if (nowMs < 0) return
     for (let late = turns.takeExpired(nowMs); late; late = turns.takeExpired(nowMs)) {
-      note({ ...late, sentMs: nowMs }, nowMs, NOT_SENT)
+      note({ ...late, sentMs: nowMs }, NOT_SENT)
     }
-    while (pool.freeCount > 0) {
+    while (pool.counts.free > 0) {
       const turn = turns.take(nowMs)
       if (!turn) break
       pool.send(turn, requests.bytes(turn.position), nowMs)
-      nowMs = performance.now() - startMs
+      nowMs = clock()
     }
   }
   const tick = (): void => {
     pump()
     const nextMs = turns.nextMs()
-    const waitMs = nextMs === null ? SWEEP_MS : Math.ceil(nextMs - (performance.now() - startMs))
+    const waitMs = nextMs === null ? SWEEP_MS : Math.ceil(nextMs - clock())
     timer = setTimeout(tick, Math.min(SWEEP_MS, Math.max(1, waitMs)))
     checkEnd()
   }
   const checkEnd = (): void => {
-    if (pool.inFlight === 0 && turns.isOver(performance.now() - startMs)) finish()
+    if (pool.counts.inFlight === 0 && turns.isOver(clock())) finished.resolve()
   }
   return {
     connect: () => pool.opened,
     async run(atMs) {
       startMs = atMs
-      sweeper = setInterval(() => pool.sweep(performance.now() - startMs, timeoutMs), SWEEP_MS)
-      const finished = new Promise<void>((resolve) => {
-        finish = resolve
-      })
+      sweeper = setInterval(() => pool.sweep(clock(), timeoutMs), SWEEP_MS)
       timer = setTimeout(tick, Math.max(0, atMs - performance.now()))
-      await finished
+      await finished.promise
       clearTimeout(timer)
     },
-    get reconnects() {
-      return pool.reconnects
-    },
+    reconnects: () => pool.counts.reconnects,
     close() {
       clearTimeout(timer)
       clearInterval(sweeper)

@@ -58,13 +58,10 @@ export interface TotalsOptions {
 const END_SLACK_MS = 100
 
 export const createTotals = (options: TotalsOptions) => {
-  const { pace, timeoutMs } = options
+  const { pace } = options
   const measuredFrom = pace.rampSeconds * 1e6
   const until = spanMs(pace) * 1e3
-  const named = options.series.map(({ name }) => ({ name, ...pair() }))
-  const all = { name: 'all', ...pair() }
-  const lateness = createLatencies()
-  const sending = createLatencies()
+  const measures = createMeasures(options)
   const outcomes = new Map<string, { series: string; is: Outcome['is']; code: string; count: number }>()
   const acknowledgedMs = new Float64Array(options.count).fill(Number.NaN)
   const seconds = createSeconds((second) => askedAt(pace, second), options.onSecond)
@@ -83,21 +80,6 @@ export const createTotals = (options: TotalsOptions) => {
     if (outcome.is === 'acknowledged') counts.acknowledged += 1
   }
 
-  const measure = (samples: Samples, at: number, outcome: Outcome): void => {
-    const sentAfter = samples.sentAfter[at] ?? 0
-    lateness.add(samples.noticedAfter[at] ?? 0)
-    sending.add(sentAfter)
-    if (outcome.is === 'refused') return
-    const own = named[samples.series[at] ?? 0]
-    const doneAfter = samples.doneAfter[at] ?? 0
-    const isFine = outcome.is === 'acknowledged'
-    const latency = isFine ? doneAfter : Math.max(doneAfter, timeoutMs * 1e3)
-    for (const each of own ? [own, all] : [all]) {
-      each.latency.add(latency)
-      if (outcome.is !== 'unsent') each.service.add(latency - sentAfter)
-    }
-  }
-
   const add = (samples: Samples): void => {
     for (let at = 0; at < samples.count; at += 1) {
       const outcome = samples.outcomes[samples.outcome[at] ?? 0]
@@ -111,7 +93,7 @@ export const createTotals = (options: TotalsOptions) => {
         acknowledgedMs[samples.request[at] ?? 0] = done / 1e3
         if (done >= measuredFrom && done < until) measuredAcknowledged += 1
       }
-      if (intended >= measuredFrom) measure(samples, at, outcome)
+      if (intended >= measuredFrom) measures.add(samples, at, outcome)
       seconds.add(sent, done, samples.doneAfter[at] ?? 0, outcome)
       lastDone = Math.max(lastDone, done)
     }
@@ -124,10 +106,7 @@ export const createTotals = (options: TotalsOptions) => {
     result: (): Totals => ({
       ...counts,
       outcomes: [...outcomes.values()],
-      series: named,
-      all,
-      lateness,
-      sending,
+      ...measures.figures,
       measured: {
         acknowledged: measuredAcknowledged,
         seconds: Math.max(0, Math.min(until, lastDone) - measuredFrom) / 1e6,
@@ -135,6 +114,31 @@ export const createTotals = (options: TotalsOptions) => {
       seconds: seconds.all(),
       acknowledgedMs,
     }),
+  }
+}
+
+/** Latencies at the full rate. */
+const createMeasures = ({ series, timeoutMs }: TotalsOptions) => {
+  const named = series.map(({ name }) => ({ name, ...pair() }))
+  const all = { name: 'all', ...pair() }
+  const lateness = createLatencies()
+  const sending = createLatencies()
+  return {
+    figures: { series: named, all, lateness, sending },
+    add(samples: Samples, at: number, outcome: Outcome): void {
+      const sentAfter = samples.sentAfter[at] ?? 0
+      lateness.add(samples.noticedAfter[at] ?? 0)
+      sending.add(sentAfter)
+      if (outcome.is === 'refused') return
+      const own = named[samples.series[at] ?? 0]
+      const doneAfter = samples.doneAfter[at] ?? 0
+      const isFine = outcome.is === 'acknowledged'
+      const latency = isFine ? doneAfter : Math.max(doneAfter, timeoutMs * 1e3)
+      for (const each of own ? [own, all] : [all]) {
+        each.latency.add(latency)
+        if (outcome.is !== 'unsent') each.service.add(latency - sentAfter)
+      }
+    },
   }
 }
 

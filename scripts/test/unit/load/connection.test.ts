@@ -63,7 +63,7 @@ const send = async (port: number, count: number, { connections = 1, timeoutMs = 
     await sender.run(performance.now())
     const taken = samples.take()
     assert.ok(taken)
-    return { outcomes: outcomesOf(taken), reconnects: sender.reconnects }
+    return { outcomes: outcomesOf(taken), reconnects: sender.reconnects() }
   } finally {
     sender.close()
   }

@@ -15,7 +15,7 @@ describe('what the load is asked for', () => {
   it('has defaults for all but the voters', () => {
     const command = parseLoadCommand(['--voters', '-'])
     assert.deepEqual(command?.pace, { mode: 'open', perSecond: 1_000, rampSeconds: 5, seconds: 30 })
-    assert.deepEqual(command && [command.votersFile, command.processes, command.connections], ['-', 1, 100])
+    assert.deepEqual(command && [command.votersFile, command.processes, command.connections], ['-', 1, 500])
     assert.deepEqual(command?.levels, [])
     assert.equal(command?.errorsMax, undefined)
     assert.equal(parseLoadCommand(['--help']), null)
