@@ -42,7 +42,10 @@ const write = async (command: LoadCommand, url: string, outcome: VoteLoadOutcome
   const machine = { cores: cpus().length, cpu: cpu?.model, node: process.version }
   const at = new Date().toISOString()
   const figures = loadFigures(outcome)
-  const about = `${at}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, ${JSON.stringify(options)}`
+  const described = Object.entries(options)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+  const about = `${at}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}; ${described}`
   const report = loadReport(outcome)
   await mkdir(folder, { recursive: true })
   const json = `${JSON.stringify({ at, machine, options, ...figures }, undefined, 2)}\n`
