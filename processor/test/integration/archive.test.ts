@@ -121,7 +121,7 @@ describe('The archive', function () {
       attempt: 2 ** 52 - 1,
       clientTimestampMs: FIRST_MS - 1234,
       deviceId: 'a phone; \'quoted\' and "ünïcödé" \u{1F5F3} '.repeat(20),
-      appVersion: '1.2.3',
+      appVersion: '1.2.3 bêta',
       channel: 2,
       traceId: '0af7651916cd43dd8448eb211c80319c',
     })
