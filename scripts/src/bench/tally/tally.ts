@@ -97,7 +97,6 @@ interface Sample extends LanesAnswer {
 
 const applyLog = async ({ servers, redis, worker }: Bench, log: FullLog): Promise<Sample> => {
   await redis.flushall()
-  const emptyBytes = await heldBytes(redis)
   const [nats, sink] = [servers.get('nats'), servers.get('redis')]
   const answer = await worker.ask({
     role: 'tally',
@@ -105,7 +104,11 @@ const applyLog = async ({ servers, redis, worker }: Bench, log: FullLog): Promis
     sink: { url: sink.url, pid: sink.pid },
     ends: log.ends,
   })
-  return { ...answer, bytes: (await heldBytes(redis)) - emptyBytes, faults: await faultsOf(redis, log) }
+  const faults = await faultsOf(redis, log)
+  const fullBytes = await heldBytes(redis)
+  // Emptied behind it, not before: what Redis once took for its own work it keeps.
+  await redis.flushall()
+  return { ...answer, bytes: fullBytes - (await heldBytes(redis)), faults }
 }
 
 /** Of Redis, without what its connections and its way to the disk take at the moment. */
