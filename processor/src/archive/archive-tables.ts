@@ -137,11 +137,13 @@ export const openArchiveTables = ({
       return state
     },
     async look(witnesses) {
+      // As many as are asked for: while the answer is on its way a batch may be written, and there are more of them.
+      const asked = WITNESS_TABLES.map((table) => ({ table, count: witnesses.count(table) }))
       const found = await selectOne<Record<WitnessTable | 'checkpoint' | 'uptimeSeconds', number>>(
         lookQuery(witnesses, database),
         {},
       )
-      const lost = WITNESS_TABLES.filter((table) => found[table] < witnesses.count(table))
+      const lost = asked.flatMap(({ table, count }) => (found[table] < count ? [table] : []))
       return { checkpoint: found.checkpoint, lost, uptimeSeconds: found.uptimeSeconds }
     },
     async loadWitnesses(checkpoint) {

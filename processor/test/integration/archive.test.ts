@@ -5,6 +5,7 @@ import { archiveBatch } from '../../src/archive/archive-batch.js'
 import { ROWS_MAX } from '../../src/archive/archive-lane.js'
 import { type ArchiveEntry, partitionRuns } from '../../src/archive/archive-rows.js'
 import { joinBatches, packBatch } from '../../src/archive/packed-batch.js'
+import { WITNESS_TABLES } from '../../src/archive/witnesses.js'
 import { entryOf, FIRST_MS, vote } from '../unit/random-log.js'
 import { SHARD, sampleLog, startTestArchive, type TestArchive } from './test-archive.js'
 
@@ -111,6 +112,15 @@ describe('The archive', function () {
         AND table = 'votes_log'`),
       [[1_000 * messages]],
     )
+  })
+
+  it('misses nothing that is written while it looks what is there', async () => {
+    const tables = await archive.openTables()
+    const witnesses = await tables.loadWitnesses(0)
+    const looking = tables.look(witnesses)
+    for (const table of WITNESS_TABLES) witnesses.restore(table, 0, [1, 2, 3, 4], [1, 2, 3, 5])
+    assert.deepEqual((await looking).lost, [])
+    assert.deepEqual((await tables.look(witnesses)).lost, [...WITNESS_TABLES])
   })
 
   it('keeps what the client sent', async () => {
