@@ -81,8 +81,9 @@ export const createGroupCommit = <Item>(options: GroupCommitOptions<Item>): Grou
     }
     const items = gathering.slice(taken, end)
     taken = end
-    if (taken === gathering.length) {
-      gathering = []
+    // What was taken is let go, though there be always something behind it: each item is moved once or twice.
+    if (2 * taken >= gathering.length) {
+      gathering = gathering.slice(taken)
       taken = 0
     }
     return items

@@ -16,6 +16,9 @@
 --        3 the time of each closing in the order of the log (JSON)
 -- Answer {1, tally of event 1, tally of event 2, …} (each as HGETALL), or {0, generation, sequence}
 
+local band, bor, rshift = bit.band, bit.bor, bit.rshift
+local byte, read_entry = string.byte, struct.unpack
+
 local header = cjson.decode(ARGV[1])
 local entries = ARGV[2]
 local closings = cjson.decode(ARGV[3])
@@ -43,7 +46,9 @@ local voted, rejected = {}, {}
 -- What becomes of votes, by offset: of those in this stretch, and of earlier ones that a decision changes.
 local cast, changed = {}, {}
 local COUNTED, REJECTED = 1, 2
+local event_of = {}
 for c, chunk in ipairs(header.chunks) do
+  event_of[c] = chunk.event
   voted[c] = redis.call('GET', KEYS[chunks_at + 2 * c - 1]) or ''
   if chunk.decided then
     rejected[c] = redis.call('GET', KEYS[chunks_at + 2 * c]) or ''
@@ -61,8 +66,7 @@ end
 -- What the entries say, in the order of the log.
 
 local function has(bits, offset)
-  local byte = string.byte(bits, math.floor(offset / 8) + 1) or 0
-  return bit.band(byte, bit.rshift(128, offset % 8)) ~= 0
+  return band(byte(bits, rshift(offset, 3) + 1) or 0, rshift(128, band(offset, 7))) ~= 0
 end
 
 local function decide(c, w, offset, verdict, contestant)
@@ -75,7 +79,7 @@ local function decide(c, w, offset, verdict, contestant)
   if state == verdict then return end
   states[offset] = verdict
   local votes = verdict == COUNTED and 1 or -1
-  local count = counts[header.chunks[c].event]
+  local count = counts[event_of[c]]
   count.rejected = count.rejected - votes
   count.votes[contestant] = (count.votes[contestant] or 0) + votes
   windows[w][contestant] = (windows[w][contestant] or 0) + votes
@@ -83,7 +87,7 @@ end
 
 local closing_times, closing_index = {}, 0
 for position = 1, #entries, 12 do
-  local c, w, offset, choice = struct.unpack('>I4I4I2I2', entries, position)
+  local c, w, offset, choice = read_entry('>I4I4I2I2', entries, position)
   if c == 0 then
     if choice == 1 then
       counts[w].entries = counts[w].entries + 1
@@ -98,21 +102,46 @@ for position = 1, #entries, 12 do
   elseif choice >= 16384 and choice < 32768 then
     decide(c, w, offset, choice >= 24576 and COUNTED or REJECTED, choice % 8192)
   else
-    local e = header.chunks[c].event
+    local e, states = event_of[c], cast[c]
     local count = counts[e]
     count.entries = count.entries + 1
-    local byte = string.byte(voted[c], math.floor(offset / 8) + 1) or 0
-    if cast[c][offset] or bit.band(byte, bit.rshift(128, offset % 8)) ~= 0 then
+    if states[offset] or has(voted[c], offset) then
       count.superseded = count.superseded + 1
     elseif choice >= 32768 or closed[e] then
-      cast[c][offset] = REJECTED
+      states[offset] = REJECTED
       count.rejected = count.rejected + 1
     else
-      cast[c][offset] = COUNTED
-      count.votes[choice] = (count.votes[choice] or 0) + 1
-      windows[w][choice] = (windows[w][choice] or 0) + 1
+      states[offset] = COUNTED
+      local votes, window = count.votes, windows[w]
+      votes[choice] = (votes[choice] or 0) + 1
+      window[choice] = (window[choice] or 0) + 1
     end
   end
+end
+
+-- What becomes of the chunks.
+
+-- With so many new votes, writing the whole chunk is less to do, and less for the append-only file, than bit by bit.
+local MANY = 8
+
+local function with_bits(bits, offsets)
+  local bytes, length = {byte(bits, 1, -1)}, #bits
+  for offset in pairs(offsets) do
+    local at = rshift(offset, 3) + 1
+    while length < at do
+      length = length + 1
+      bytes[length] = 0
+    end
+    bytes[at] = bor(bytes[at], rshift(128, band(offset, 7)))
+  end
+  return string.char(unpack(bytes))
+end
+
+local whole = {}
+for c = 1, chunk_count do
+  local count = 0
+  for _ in pairs(cast[c]) do count = count + 1 end
+  if count >= MANY then whole[c] = with_bits(voted[c], cast[c]) end
 end
 
 -- Writes. What adds up to nothing is not kept, so the view does not depend on how the log was cut.
@@ -133,8 +162,9 @@ end
 for c = 1, chunk_count do
   local chunk, voted_key, rejected_key = header.chunks[c], KEYS[chunks_at + 2 * c - 1], KEYS[chunks_at + 2 * c]
   if next(cast[c]) then redis.call('SETBIT', KEYS[2 + 2 * chunk.event], chunk.number, 1) end
+  if whole[c] then redis.call('SET', voted_key, whole[c]) end
   for offset, state in pairs(cast[c]) do
-    redis.call('SETBIT', voted_key, offset, 1)
+    if not whole[c] then redis.call('SETBIT', voted_key, offset, 1) end
     if state == REJECTED then redis.call('SETBIT', rejected_key, offset, 1) end
   end
   if next(changed[c]) then

@@ -38,7 +38,10 @@ export interface TestServers {
  *     const servers = await startServersForTest(['nats', 'redis'])
  *     servers.get('nats').url
  */
-export async function startServersForTest(names: readonly TestServerName[]): Promise<TestServers> {
+export async function startServersForTest(
+  names: readonly TestServerName[],
+  options: TestServerOptions = {},
+): Promise<TestServers> {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-test-'))
   const running = new Map<TestServerName, TestServer>()
   const start = async (name: TestServerName) => {
@@ -48,7 +51,7 @@ export async function startServersForTest(names: readonly TestServerName[]): Pro
     for (let attemptsLeft = before === undefined ? 3 : 1; ; attemptsLeft--) {
       const port = before?.port ?? (await freePort())
       try {
-        running.set(name, { ...(await starters[name]({ port, dataDir })), port, dataDir })
+        running.set(name, { ...(await starters[name]({ port, dataDir, ...options })), port, dataDir })
         return
       } catch (error) {
         if (attemptsLeft <= 1) throw error
@@ -87,7 +90,12 @@ export async function startServersForTest(names: readonly TestServerName[]): Pro
   }
 }
 
-interface Place {
+export interface TestServerOptions {
+  /** Of nats-server; true where nothing is said, as it always is outside of measurements. */
+  readonly fsync?: boolean
+}
+
+interface Place extends TestServerOptions {
   readonly port: number
   readonly dataDir: string
 }

@@ -4,7 +4,12 @@ import { redisConfiguration } from '../../src/servers/redis-server.js'
 
 /** A kill cannot show what a power cut would: that these lines are there is all a test can see. */
 describe('the configuration of a server of one machine', () => {
-  const nats = natsConfiguration({ port: 4222, dataDir: '/data/with "quotes"', storeBytesMax: 10 })
+  const nats = natsConfiguration({
+    port: 4222,
+    dataDir: '/data/with "quotes"',
+    storeBytesMax: 10,
+    fsync: true,
+  })
   const redis = redisConfiguration({ port: 6379, dataDir: '/data/with a space' })
 
   it('nats-server answers a publish only when it is on the disk', () => {

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { type Batch, createGroupCommit, type Step, TAKEOVER_RECORDS } from '../../src/group-commit.js'
 
@@ -161,6 +165,38 @@ describe('group commit', () => {
     const underWay = [appendOf(stale.next()), appendOf(stale.next())]
     for (let record = 0; record < TAKEOVER_RECORDS; record += 1) world.append(`next-${record}`, [], record)
     for (const { id, items, expected } of underWay) assert.equal(world.append(id, items, expected), 'refused')
+  })
+
+  it('lets go of what is on disk, though something waits at every moment', async () => {
+    // Node offers it only when told to, which a test may do by itself.
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const machine = createGroupCommit<{ readonly index: number }>({
+      lastSequence: 0,
+      newId: randomUUID,
+      batchItemsMax: 10,
+      batchBytesMax: 1_000,
+      bytesOf: () => 1,
+    })
+    const added: WeakRef<object>[] = []
+    const add = (): void => {
+      const item = { index: added.length }
+      added.push(new WeakRef(item))
+      machine.add(item)
+    }
+    for (let waiting = 0; waiting < 15; waiting += 1) add()
+    for (let round = 0; round < 100; round += 1) {
+      const step = machine.next()
+      assert.equal(step?.do, 'append')
+      if (step?.do === 'append') machine.appended(step.batch, 'stored')
+      for (let item = 0; item < 10; item += 1) add()
+    }
+    // What was made in this turn of the event loop is held until its end.
+    await pause(0)
+    collectGarbage()
+    const held = added.filter((reference) => reference.deref() !== undefined).length
+    assert.equal(machine.size, 15)
+    assert.ok(held < 100, `${held} of ${added.length} items are held`)
   })
 
   it('a batch is bounded in bytes, and one item always fits', () => {

@@ -1,14 +1,14 @@
 import type { DeadLetter, DeadLetters } from '@votestream/infra/dead-letters'
 import type { Shard } from '@votestream/schema/numbers'
-import { type ArchiveEntry, partitionRuns } from './archive-rows.js'
-import type { ArchiveBatch } from './archive-state.js'
+import type { ArchiveEntry } from './archive-rows.js'
 import type { ArchiveTables } from './archive-tables.js'
+import type { PackedBatch } from './packed-batch.js'
 
 /** Writes batches of one shard's log. */
 export interface BatchTarget {
   readonly shard: Shard
   readonly generation: string
-  readonly tables: Pick<ArchiveTables, 'insertRows' | 'insertDecisions' | 'insertDead' | 'insertWindows'>
+  readonly tables: Pick<ArchiveTables, 'insertPacked' | 'insertDecisions' | 'insertDead' | 'insertWindows'>
   readonly deadLetters: Pick<DeadLetters, 'put'>
 }
 
@@ -17,12 +17,12 @@ export interface BatchTarget {
  */
 export const archiveBatch = async (
   { shard, generation, tables, deadLetters }: BatchTarget,
-  batch: ArchiveBatch,
+  batch: PackedBatch,
 ): Promise<void> => {
   // 1. The rows, each run whole or not at all. If the process dies here, some or all of the rows are there and
   // the checkpoint is not: the next owner reads the same messages again and inserts the same rows, which
   // replace these, and the views take each once meanwhile. The windows do not know of them yet.
-  for (const run of partitionRuns(batch.rows)) await tables.insertRows(run)
+  for (const { bytes } of batch.runs) await tables.insertPacked(bytes)
   // 2. The decisions, in one block. Dying here: as in 1. The views look at a decision only when the checkpoint is
   // past it, so that they and the windows tell of one moment.
   if (batch.decisions.length > 0) await tables.insertDecisions(batch.decisions)

@@ -88,6 +88,12 @@ export const rowTimeMs = (row: LogRow): number => {
   }
 }
 
+/** The table's partition of a time, as ClickHouse names it: 202611. */
+export const monthOf = (atMs: number): number => {
+  const at = new Date(atMs)
+  return at.getUTCFullYear() * 100 + at.getUTCMonth() + 1
+}
+
 /**
  * Rows in their order, cut where the table's partition (the month, in UTC) changes: only an insert into one
  * partition is there as a whole or not at all.

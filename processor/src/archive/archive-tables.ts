@@ -45,6 +45,8 @@ export interface ArchiveTables {
   forget(): Promise<void>
   /** One block. The rows are of one partition. */
   insertRows(rows: readonly LogRow[]): Promise<void>
+  /** The same for rows that `encodeLogRows` made, in one piece or more. */
+  insertPacked(rows: readonly Buffer[]): Promise<void>
   /** One block. */
   insertDecisions(rows: readonly DecisionRow[]): Promise<void>
   /** One block. */
@@ -77,10 +79,10 @@ export const openArchiveTables = ({
   const votesLog = qualified('votes_log', database)
   const windowTallies = qualified('window_tallies', database)
 
-  const insert = async (table: string, columns: string, rows: Buffer): Promise<void> => {
+  const insert = async (table: string, columns: string, ...rows: readonly Buffer[]): Promise<void> => {
     const { stream } = await clickhouse.exec({
       query: `INSERT INTO ${table} (${columns}) FORMAT RowBinary`,
-      values: Readable.from([rows], { objectMode: false }),
+      values: Readable.from(rows, { objectMode: false }),
       clickhouse_settings: INSERT_SETTINGS,
       abort_signal: signal,
     })
@@ -135,11 +137,13 @@ export const openArchiveTables = ({
       return state
     },
     async look(witnesses) {
+      // As many as are asked for: while the answer is on its way a batch may be written, and there are more of them.
+      const asked = WITNESS_TABLES.map((table) => ({ table, count: witnesses.count(table) }))
       const found = await selectOne<Record<WitnessTable | 'checkpoint' | 'uptimeSeconds', number>>(
         lookQuery(witnesses, database),
         {},
       )
-      const lost = WITNESS_TABLES.filter((table) => found[table] < witnesses.count(table))
+      const lost = asked.flatMap(({ table, count }) => (found[table] < count ? [table] : []))
       return { checkpoint: found.checkpoint, lost, uptimeSeconds: found.uptimeSeconds }
     },
     async loadWitnesses(checkpoint) {
@@ -158,6 +162,7 @@ export const openArchiveTables = ({
       })
     },
     insertRows: (rows) => insert(votesLog, LOG_COLUMNS, encodeLogRows(source, rows)),
+    insertPacked: (rows) => insert(votesLog, LOG_COLUMNS, ...rows),
     insertDecisions: (rows) =>
       insert(qualified('decisions_log', database), DECISION_COLUMNS, encodeDecisionRows(source, rows)),
     insertDead: (rows) =>

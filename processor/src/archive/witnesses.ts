@@ -1,4 +1,5 @@
-import type { ArchiveBatch } from './archive-state.js'
+import type { LogRow } from './archive-rows.js'
+import type { PackedBatch } from './packed-batch.js'
 
 /**
  * Rows that are known to be in ClickHouse: an early one of each partition, and the latest ones. Whatever takes
@@ -9,7 +10,7 @@ export interface Witnesses {
   /** For a row that is there already. */
   restore(table: WitnessTable, partition: number, first: RowKey, last: RowKey): void
   /** For a batch that was written. */
-  add(batch: ArchiveBatch): void
+  add(batch: Pick<PackedBatch, 'runs' | 'decisions' | 'dead' | 'windows'>): void
   /** Those of a table; at least one, which may be of no row. */
   of(table: WitnessTable): readonly RowKey[]
   /** How many rows they are. */
@@ -18,6 +19,9 @@ export interface Witnesses {
 
 /** What names a row in its table, beside the shard and the generation: see the key of each table. */
 export type RowKey = readonly [number, number, number, number]
+
+export const voteKeyOf = (row: LogRow): RowKey =>
+  row.kind === 'vote' ? [row.vote.event, row.vote.voter, row.sequence, row.position] : NO_ROW
 
 export const WITNESS_TABLES = ['votes_log', 'decisions_log', 'dead_entries', 'window_tallies'] as const
 export type WitnessTable = (typeof WITNESS_TABLES)[number]
@@ -59,14 +63,8 @@ export const createWitnesses = (): Witnesses => {
 
   return {
     restore: note,
-    add({ rows, decisions, dead, windows }) {
-      for (const row of rows) {
-        if (row.kind !== 'vote') continue
-        const { event, voter, ackedAtMs } = row.vote
-        const at = new Date(ackedAtMs)
-        const key: RowKey = [event, voter, row.sequence, row.position]
-        note('votes_log', at.getUTCFullYear() * 100 + at.getUTCMonth() + 1, key, key)
-      }
+    add({ runs, decisions, dead, windows }) {
+      for (const { month, votes } of runs) if (votes) note('votes_log', month, votes.first, votes.last)
       for (const { sequence, position, decision } of decisions) {
         const key: RowKey = [decision.event, decision.voter, sequence, position]
         note('decisions_log', 0, key, key)

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { logPosition } from '@votestream/infra/log-reader'
 import { eventNumber, type VoterNumber } from '@votestream/schema/numbers'
 import { archiveBatch } from '../../src/archive/archive-batch.js'
+import { ROWS_MAX } from '../../src/archive/archive-lane.js'
 import { type ArchiveEntry, partitionRuns } from '../../src/archive/archive-rows.js'
+import { joinBatches, packBatch } from '../../src/archive/packed-batch.js'
+import { WITNESS_TABLES } from '../../src/archive/witnesses.js'
 import { entryOf, FIRST_MS, vote } from '../unit/random-log.js'
 import { SHARD, sampleLog, startTestArchive, type TestArchive } from './test-archive.js'
 
@@ -52,9 +55,10 @@ describe('The archive', function () {
     await archive.publish(log)
     const tables = await archive.openTables()
     const state = await tables.loadState(0)
-    const first = state.advance(log.slice(0, 30))
     const { generation } = await logPosition(archive.nats, SHARD)
-    await archiveBatch({ shard: SHARD, generation, tables, deadLetters: archive.deadLetters }, first)
+    const source = { shard: SHARD, generation }
+    const first = packBatch(state.advance(log.slice(0, 30)), source, { rows: 1, storedAtMs: 0 })
+    await archiveBatch({ ...source, tables, deadLetters: archive.deadLetters }, first)
     const second = state.advance(log.slice(30, 70))
     for (const run of partitionRuns(second.rows)) await tables.insertRows(run)
     await tables.insertDecisions(second.decisions)
@@ -83,7 +87,8 @@ describe('The archive', function () {
 
   it('writes a full batch as one part: it is there as a whole or not at all', async () => {
     await archive.clickhouse.command({ query: 'SYSTEM STOP MERGES votes_log' })
-    const entries = Array.from({ length: 11 }, (_, message): ArchiveEntry => {
+    const messages = ROWS_MAX / 1_000 + 1
+    const entries = Array.from({ length: messages }, (_, message): ArchiveEntry => {
       const votes = Array.from({ length: 1_000 }, (_, index) =>
         vote({
           event: eventNumber(1),
@@ -94,13 +99,28 @@ describe('The archive', function () {
       return entryOf(message + 1, { votes })
     })
     const tables = await archive.openTables()
-    const { rows: logRows } = (await tables.loadState(0)).advance(entries)
-    await tables.insertRows(logRows)
+    const state = await tables.loadState(0)
+    const { generation } = await logPosition(archive.nats, SHARD)
+    const source = { shard: SHARD, generation }
+    const { runs } = joinBatches(
+      entries.map((entry) => packBatch(state.advance([entry]), source, { rows: 1_000, storedAtMs: 0 })),
+    )
+    assert.equal(runs.length, 1)
+    for (const { bytes } of runs) await tables.insertPacked(bytes)
     assert.deepEqual(
       await archive.rows(`SELECT rows FROM system.parts WHERE active AND database = currentDatabase()
         AND table = 'votes_log'`),
-      [[11_000]],
+      [[1_000 * messages]],
     )
+  })
+
+  it('misses nothing that is written while it looks what is there', async () => {
+    const tables = await archive.openTables()
+    const witnesses = await tables.loadWitnesses(0)
+    const looking = tables.look(witnesses)
+    for (const table of WITNESS_TABLES) witnesses.restore(table, 0, [1, 2, 3, 4], [1, 2, 3, 5])
+    assert.deepEqual((await looking).lost, [])
+    assert.deepEqual((await tables.look(witnesses)).lost, [...WITNESS_TABLES])
   })
 
   it('keeps what the client sent', async () => {
@@ -111,7 +131,7 @@ describe('The archive', function () {
       attempt: 2 ** 52 - 1,
       clientTimestampMs: FIRST_MS - 1234,
       deviceId: 'a phone; \'quoted\' and "ünïcödé" \u{1F5F3} '.repeat(20),
-      appVersion: '1.2.3',
+      appVersion: '1.2.3 bêta',
       channel: 2,
       traceId: '0af7651916cd43dd8448eb211c80319c',
     })

@@ -54,7 +54,8 @@ describe('the tally of a log in which something is dead', function () {
     })
     await test.until(() => died)
     await end()
-    assert.equal(await test.redis.hget(checkpointKey(shard), 'sequence'), '0')
+    // What stands before it may have come by itself, and be applied.
+    assert.ok(Number(await test.redis.hget(checkpointKey(shard), 'sequence')) < dead)
     test.startLane(shard)
     await test.reached(shard, last)
     assert.equal((await test.tally(shard, event)).totals[0], 3)

@@ -122,6 +122,32 @@ describe('the tally', () => {
       assert.deepEqual(await redis.smembers(eventsKey(shard)), [String(event)])
     })
 
+    it('remembers who has voted, whether one comes or many do, in the order of their numbers or in none', async () => {
+      const view = await begin()
+      const ascending = Array.from({ length: 60 }, (_, index) => 7 + 3 * index)
+      const stretches = [
+        [2_000],
+        ascending,
+        [4_095],
+        [...ascending].map((voter) => 4_000 - voter).reverse(),
+        [1],
+      ]
+      for (const [index, voters] of stretches.entries()) {
+        const votes = voters.map((voter) => voteOf(voter))
+        await view.apply(stretchCall([{ sequence: index + 1, ...message(votes) }], options(index)))
+      }
+      const bits = await redis.getBuffer(votedKey(shard, event, 0))
+      const found = Array.from({ length: 4_096 }, (_, offset) => offset).filter(
+        (offset) => ((bits?.[offset >> 3] ?? 0) & (128 >> (offset & 7))) !== 0,
+      )
+      const all = stretches.flat().sort((a, b) => a - b)
+      assert.deepEqual(found, all)
+      const again = { sequence: stretches.length + 1, ...message(all.map((voter) => voteOf(voter))) }
+      await view.apply(stretchCall([again], options(stretches.length)))
+      const { totals, superseded } = await tallyNow()
+      assert.deepEqual([totals, superseded], [[all.length], all.length])
+    })
+
     it('sent again, it changes nothing', async () => {
       const view = await begin()
       const call = stretchCall([{ sequence: 1, ...message([voteOf(1), voteOf(2)]) }], options(0))

@@ -1,7 +1,17 @@
+import { archivePart } from './archive/part.js'
+import { commitPart } from './commit/part.js'
 import { eventsPart } from './events.js'
 import { fanoutPart } from './fanout/part.js'
 import type { Part } from './part.js'
 import { socketsPart } from './sockets.js'
+import { tallyPart } from './tally/part.js'
 
 /** In the order in which `npm run bench` measures them. */
-export const PARTS: readonly Part[] = [fanoutPart, socketsPart, eventsPart]
+export const PARTS: readonly Part[] = [
+  commitPart,
+  tallyPart,
+  archivePart,
+  fanoutPart,
+  socketsPart,
+  eventsPart,
+]
