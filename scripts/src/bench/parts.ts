@@ -5,9 +5,11 @@ import { fanoutPart } from './fanout/part.js'
 import type { Part } from './part.js'
 import { socketsPart } from './sockets.js'
 import { tallyPart } from './tally/part.js'
+import { votesPart } from './votes/part.js'
 
 /** In the order in which `npm run bench` measures them. */
 export const PARTS: readonly Part[] = [
+  votesPart,
   commitPart,
   tallyPart,
   archivePart,

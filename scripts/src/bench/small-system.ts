@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createTokens, type Tokens } from '@votestream/gateway/tokens'
+import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { createLogger } from '@votestream/infra/logging'
+import { applyMigrations, readMigrations } from '@votestream/infra/migrations'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { connectRedis, type Redis, redisReady } from '@votestream/infra/redis'
 import { freePort } from '@votestream/infra/servers/free-port'
@@ -8,6 +10,7 @@ import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { type ServerProcess, startServer } from '@votestream/infra/servers/server-process'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
 import { ensureVoteStreams, openBuckets } from '@votestream/infra/streams'
+import { migrationsFolder } from '@votestream/schema/clickhouse-schema'
 import { encodeEvent, eventKey } from '@votestream/schema/event-record'
 import {
   contestantIndex,
@@ -46,11 +49,19 @@ export interface SmallSystem {
   readonly gateways: readonly SmallGateway[]
   /** With every worker of the gateways. */
   gatewayPids(): Promise<number[]>
+  /** All that runs, by its kind. */
+  processes(): Promise<ProcessGroup[]>
   viewerToken(): string
   voter(number: number): { readonly userId: string; readonly token: string }
   /** A board as a tally sends it, of a system without votes. @param votes by contestant */
   show(event: SmallEvent, version: number, votes: readonly number[], atMs: number): void
   stop(): Promise<void>
+}
+
+/** Processes of one kind. */
+export interface ProcessGroup {
+  readonly name: 'gateway' | 'ingest' | 'processor' | 'nats' | 'redis' | 'clickhouse'
+  readonly pids: readonly number[]
 }
 
 export interface SmallSystemOptions {
@@ -59,6 +70,12 @@ export interface SmallSystemOptions {
   readonly gateways?: number
   /** With an ingest and a processor; without, boards come from `show`. */
   readonly votes?: boolean
+  readonly ingests?: number
+  readonly processors?: number
+  /** Of a system with votes. */
+  readonly shards?: number
+  /** With ClickHouse, and every vote in it. */
+  readonly archive?: boolean
   /** Of all services. */
   readonly env?: NodeJS.ProcessEnv
 }
@@ -70,14 +87,20 @@ const IMAGE_URL = 'https://a.example/1.jpg'
 const logger = createLogger('bench', 'silent')
 
 export const startSmallSystem = async (options: SmallSystemOptions): Promise<SmallSystem> => {
-  const { contestants, events: eventsCount = 1, gateways: gatewaysCount = 1, votes = false } = options
-  const shards = votes ? 2 : 1
+  const { contestants, events: eventsCount = 1, gateways: gatewaysCount = 1 } = options
+  const {
+    votes = false,
+    archive = false,
+    ingests: ingestsCount = 1,
+    processors: processorsCount = 1,
+  } = options
+  const shards = votes ? (options.shards ?? 2) : 1
   const stops: (() => unknown)[] = []
   const stop = async (): Promise<void> => {
     for (const undo of stops.splice(0).reverse()) await undo()
   }
   try {
-    const servers = await startServersForTest(['nats', 'redis'])
+    const servers = await startServersForTest(archive ? ['nats', 'redis', 'clickhouse'] : ['nats', 'redis'])
     stops.push(servers.stop)
     const nats = await connectNats({ url: servers.get('nats').url, name: 'bench', logger })
     stops.push(nats.close)
@@ -85,6 +108,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
     stops.push(() => redis.disconnect())
     await redisReady(redis, 5_000)
     await ensureVoteStreams(nats, { shards, replicas: 1 })
+    const clickhouseUrl = archive ? await migrated(servers.get('clickhouse').url) : 'http://127.0.0.1:1'
     const ids = createOpaqueIds(ID_SECRET)
     const events = await makeEvents(nats, ids, { contestants, count: eventsCount })
     if (!votes) {
@@ -98,7 +122,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
         ...variablesForTests(),
         NATS_URL: servers.get('nats').url,
         REDIS_URL: servers.get('redis').url,
-        CLICKHOUSE_URL: 'http://127.0.0.1:1',
+        CLICKHOUSE_URL: clickhouseUrl,
         JWT_SECRET,
         ID_SECRET,
         SHARDS: String(shards),
@@ -116,25 +140,47 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
       )
       return startServer({ ...spec, detached: false, stopTimeoutMs: 20_000 })
     }
-    if (votes) {
-      const services = await Promise.all([startService('ingest'), startService('processor')])
-      for (const service of services) stops.push(() => service.stop())
+    const startServices = async (
+      service: 'ingest' | 'processor',
+      count: number,
+    ): Promise<ServerProcess[]> => {
+      const started = await Promise.all(
+        Array.from({ length: count }, (_, index) => startService(service, {}, `${service}-${index}`)),
+      )
+      for (const each of started) stops.push(() => each.stop())
+      return started
     }
+    const [ingests, processors] = votes
+      ? await Promise.all([
+          startServices('ingest', ingestsCount),
+          startServices('processor', processorsCount),
+        ])
+      : [[], []]
     const gateways = await Promise.all(
       Array.from({ length: gatewaysCount }, (_, index) => startGateway(startService, `gateway-${index}`)),
     )
     for (const gateway of gateways) stops.push(gateway.stop)
     const tokens = createTokens({ secret: JWT_SECRET, ids, ttlSeconds: 24 * 3_600 })
+    const pidsOf = (running: readonly { readonly pid: number }[]) => running.map(({ pid }) => pid)
+    const gatewayPids = async (): Promise<number[]> => [
+      ...pidsOf(gateways),
+      ...(await childrenOf(pidsOf(gateways))),
+    ]
     return {
       servers,
       nats,
       redis,
       events,
       gateways,
-      async gatewayPids() {
-        const own = gateways.map(({ pid }) => pid)
-        return [...own, ...(await childrenOf(own))]
-      },
+      gatewayPids,
+      processes: async () => [
+        { name: 'gateway', pids: await gatewayPids() },
+        { name: 'ingest', pids: pidsOf(ingests) },
+        { name: 'processor', pids: pidsOf(processors) },
+        { name: 'nats', pids: [servers.get('nats').pid] },
+        { name: 'redis', pids: [servers.get('redis').pid] },
+        ...(archive ? [{ name: 'clickhouse', pids: [servers.get('clickhouse').pid] } as const] : []),
+      ],
       viewerToken: () => tokens.issue({ scopes: ['results:read'] }),
       voter: (number) => ({ userId: ids.userId(voterNumber(number)), token: voterTokenOf(tokens, number) }),
       show({ number }, version, totals, atMs) {
@@ -155,6 +201,18 @@ type ServiceArguments = readonly [
   own?: NodeJS.ProcessEnv,
   name?: string,
 ]
+
+/** @returns the address, once the tables are there. */
+const migrated = async (url: string): Promise<string> => {
+  const clickhouse = connectClickhouse({ url, user: 'default', password: '', requestTimeoutMs: 30_000 })
+  try {
+    const migrations = await readMigrations(migrationsFolder)
+    await applyMigrations({ clickhouse, migrations, say: () => undefined })
+    return url
+  } finally {
+    await clickhouse.close()
+  }
+}
 
 const voterTokenOf = (tokens: Tokens, voter: number): string =>
   tokens.issue({ voter: voterNumber(voter), scopes: USER_SCOPES })
