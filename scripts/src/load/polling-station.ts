@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Client, createClient } from '../demo/client.js'
+import { type Client, createClient, RequestError } from '../demo/client.js'
 import type { Voter } from './voters.js'
 
 /** What is voted on. */
@@ -39,14 +39,18 @@ export interface PollingStationOptions {
   readonly voter: Voter
 }
 
-/** @throws RequestError when the service refuses. */
+/** @throws RequestError when the service refuses; Error when nobody answers. */
 export const openPollingStation = async (options: PollingStationOptions): Promise<PollingStation> => {
   const client = createClient(options.url, PATIENCE_MS)
   const { token } = options.voter
-  const event =
+  const found =
     options.eventId === undefined
-      ? await createEvent(client, options.creatorToken)
-      : await readEvent(client, options.eventId, token)
+      ? createEvent(client, options.creatorToken)
+      : readEvent(client, options.eventId, token)
+  const event = await found.catch((cause: unknown) => {
+    const isAway = cause instanceof RequestError && cause.status === 0
+    throw isAway ? new Error(`${options.url} does not answer`, { cause }) : cause
+  })
   const votes = async (): Promise<number> => {
     const path = `/v1/event/${event.id}/leaderboard`
     const board = await client.call<{ contestants: { total_votes: number }[] }>('GET', path, { token })
