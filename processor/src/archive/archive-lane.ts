@@ -69,8 +69,11 @@ export interface Archive {
  * a row costs ClickHouse about twice as much, for the parts that it makes and merges.
  */
 export const ROWS_MAX = 50_000
-/** With little to do, so many parts a second are made at most, and a row waits as long at most. */
-const PAUSE_MS = 500
+/**
+ * Between a batch that is not full and the next one: a row waits as long at most. At 5,000 votes a second a vote costs
+ * ClickHouse 68 µs with half a second, and 34 with two.
+ */
+const PAUSE_MS = 2_000
 /** Messages taken from the reader at once: with BATCH_VOTES_MAX votes each, they bound what waits. */
 const MESSAGES_MAX = 16
 /** With nothing to write, a lane looks this often whether ClickHouse is where it left it. */
