@@ -17,6 +17,8 @@ export interface ArchiveOptions {
   readonly batchVotes: number
   readonly shards: number
   readonly rounds: number
+  /** Of one insert at most; undefined: as the processor has it. */
+  readonly rowsMax: number | undefined
   readonly say: Say
 }
 
@@ -41,7 +43,7 @@ const logger = createLogger('bench', 'silent')
 
 /** The archive of a full log by one process, from the first message to the last. */
 export const measureArchive = async (options: ArchiveOptions): Promise<ArchiveFigures> => {
-  const { votes, batchVotes, shards, rounds, say } = options
+  const { votes, batchVotes, shards, rounds, rowsMax, say } = options
   const bench = await openBench()
   const { nats, clickhouse } = bench
   try {
@@ -56,7 +58,7 @@ export const measureArchive = async (options: ArchiveOptions): Promise<ArchiveFi
     say(`${votes} votes are in the log`)
     const samples: Sample[] = []
     for (let round = 1; round <= rounds; round += 1) {
-      const sample = await archiveLog(bench, log)
+      const sample = await archiveLog(bench, log, rowsMax)
       samples.push(sample)
       say(`round ${round}: ${(votes / sample.seconds).toFixed(0)} rows/s`)
     }
@@ -105,7 +107,11 @@ interface Sample extends LanesAnswer {
   readonly faults: number
 }
 
-const archiveLog = async ({ servers, clickhouse, worker }: Bench, log: FullLog): Promise<Sample> => {
+const archiveLog = async (
+  { servers, clickhouse, worker }: Bench,
+  log: FullLog,
+  rowsMax: number | undefined,
+): Promise<Sample> => {
   for (const table of ['votes_log', 'window_tallies']) {
     await clickhouse.command({ query: `TRUNCATE TABLE ${table}` })
   }
@@ -115,6 +121,7 @@ const archiveLog = async ({ servers, clickhouse, worker }: Bench, log: FullLog):
     nats: { url: nats.url, pid: nats.pid },
     sink: { url: sink.url, pid: sink.pid },
     ends: log.ends,
+    rowsMax,
   })
   return { ...answer, bytes: await bytesOnDisk(clickhouse), faults: await faultsOf(clickhouse, log) }
 }

@@ -9,9 +9,11 @@ export const archivePart = definePart({
     batch: { default: 200, hint: 'N', about: 'votes in a message' },
     shards: { default: 2, hint: 'N', about: 'of the log' },
     rounds: { default: 3, hint: 'N', about: 'the same log each time; the medians count' },
+    rows: { default: 0, min: 0, hint: 'N', about: 'in one insert at most; 0: as the processor has it' },
   },
-  async measure({ batch, ...rest }, say) {
-    const figures = await measureArchive({ ...rest, batchVotes: batch, say })
+  async measure({ batch, rows, ...rest }, say) {
+    const rowsMax = rows === 0 ? undefined : rows
+    const figures = await measureArchive({ ...rest, batchVotes: batch, rowsMax, say })
     return {
       figures,
       tables: [{ title: 'From the log to ClickHouse', rows: archiveRows(figures) }],

@@ -16,6 +16,7 @@ export interface CommitOrder {
   readonly batchVotes: number | 'one-by-one'
   /** In each shard. */
   readonly waitingVoters: number
+  /** At least; time is counted when everybody who waited at the beginning has been answered. */
   readonly warmUpSeconds: number
   readonly seconds: number
 }
@@ -30,24 +31,37 @@ export interface CommitAnswer {
   readonly counted: readonly number[]
 }
 
+/**
+ * Messages of one vote that are on their way at once, to all shards together: enough that the broker always has one to
+ * write. With more of them it only answers later, and in bursts that are longer than what is measured.
+ */
+const ONE_BY_ONE_MAX = 1_000
+const FIRST_ANSWERS_MS = 20_000
+const LOOK_EVERY_MS = 20
 const logger = createLogger('bench', 'silent')
 
 const write = async (order: CommitOrder): Promise<CommitAnswer> => {
   const { natsUrl, natsPid, shards, batchVotes, waitingVoters, warmUpSeconds, seconds } = order
   const nats = await connectNats({ url: natsUrl, name: 'bench', logger })
   try {
+    const few = Math.ceil(Math.min(waitingVoters, ONE_BY_ONE_MAX / shards))
+    const waiting = batchVotes === 'one-by-one' ? few : waitingVoters
     const writers = allShards(shards).map((shard) =>
       batchVotes === 'one-by-one'
-        ? publishOneByOne({ nats, shard, shards, waitingVoters, batchVotes: 1 })
-        : commitInGroups({ nats, shard, shards, waitingVoters, batchVotes }),
+        ? publishOneByOne({ nats, shard, shards, waitingVoters: waiting, batchVotes: 1 })
+        : commitInGroups({ nats, shard, shards, waitingVoters: waiting, batchVotes }),
     )
+    const storedByAll = (): number => writers.reduce((sum, { stored }) => sum + stored, 0)
     const now = () => ({
       atMs: performance.now(),
-      stored: writers.reduce((sum, { stored }) => sum + stored, 0),
+      stored: storedByAll(),
       own: usageOf([process.pid]).cpuSeconds,
       nats: usageOf([natsPid]).cpuSeconds,
     })
     await pause(warmUpSeconds * 1_000)
+    // All came at once, and the first answers may be long in coming: afterwards they come as they will.
+    const latestMs = performance.now() + FIRST_ANSWERS_MS
+    while (storedByAll() < waiting * shards && performance.now() < latestMs) await pause(LOOK_EVERY_MS)
     const from = now()
     await pause(seconds * 1_000)
     const to = now()

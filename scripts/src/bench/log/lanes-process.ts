@@ -29,6 +29,8 @@ export interface LanesOrder {
   readonly sink: Server
   /** By shard: the sequence of the last message. */
   readonly ends: readonly number[]
+  /** Of one insert of the archive at most; without it, as the processor has it. */
+  readonly rowsMax?: number | undefined
 }
 
 /** From the first read until the sink has everything. Seconds of processor time. */
@@ -81,14 +83,14 @@ const openTally = async (nats: Nats, { sink, ends }: LanesOrder): Promise<Lanes>
   }
 }
 
-const openArchive = async (nats: Nats, { sink, ends }: LanesOrder): Promise<Lanes> => {
+const openArchive = async (nats: Nats, { sink, ends, rowsMax }: LanesOrder): Promise<Lanes> => {
   const clickhouse = connectClickhouse({ url: sink.url, user: 'default', password: '' })
   const { signal } = new AbortController()
   return {
     async run() {
       const shards = allShards(ends.length)
       const common = { ...(await surroundings(nats)), nats, clickhouse, shards: shards.length }
-      const archive = createArchive(common)
+      const archive = createArchive({ ...common, ...(rowsMax === undefined ? {} : { rowsMax }) })
       const runLane = (shard: Shard) => archive.runLane({ shard, signal, untilSequence: ends[shard] ?? 0 })
       await Promise.all(shards.map(runLane))
     },
