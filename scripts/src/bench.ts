@@ -81,6 +81,10 @@ const run = async (part: Part, args: string[]): Promise<Outcome> => {
   return outcome
 }
 
+// An exit takes along the servers that were started; a signal alone would leave them behind.
+process.once('SIGTERM', () => process.exit(143))
+process.once('SIGINT', () => process.exit(130))
+
 const [name, ...args] = process.argv.slice(2)
 if (name === '--help' || name === '-h' || args.includes('--help')) {
   console.log(usage())
