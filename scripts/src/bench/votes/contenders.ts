@@ -94,9 +94,17 @@ const echoed = (): RequestSource => {
 
 const TOKEN_LENGTH = 270
 
+/** Of Votestream, as it starts on one machine. */
+export const SHARDS = 2
+
 /** The whole of it, archive and all. */
 const startVotestream = async (stops: (() => Promise<void>)[]) => {
-  const system = await startSmallSystem({ contestants: CONTESTANTS, votes: true, archive: true })
+  const system = await startSmallSystem({
+    contestants: CONTESTANTS,
+    votes: true,
+    archive: true,
+    shards: SHARDS,
+  })
   stops.push(system.stop)
   const [event] = system.events
   const [gateway] = system.gateways

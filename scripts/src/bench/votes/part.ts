@@ -14,7 +14,7 @@ export const votesPart = definePart({
   },
   async measure({ only, 'warm-up': warmUpSeconds, ...rest }, say) {
     const names = only === '' ? [] : only.split(',')
-    const { figures, acknowledged, counted } = await measureVotes({
+    const { figures, shards, acknowledged, counted } = await measureVotes({
       ...rest,
       warmUpSeconds,
       only: names,
@@ -22,7 +22,7 @@ export const votesPart = definePart({
     })
     say(`Votestream acknowledged ${acknowledged} votes and counted ${counted}`)
     return {
-      figures: { figures, acknowledged, counted },
+      figures: { figures, shards, acknowledged, counted },
       tables: [
         { title: 'Votes', rows: votesRows(figures) },
         { title: 'Processor time for a vote, by process', rows: processRows(figures) },
