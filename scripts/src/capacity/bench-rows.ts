@@ -56,6 +56,9 @@ export const votesFigures = (json: unknown, { figure, fault }: Dated) => {
     gatewayVote: of('gateway', 'gateway a vote'),
     ingestVote: of('ingest', 'ingest a vote'),
     natsVote: of('nats', 'NATS a vote'),
+    liveProcessor: of('processor', 'processor a vote, live'),
+    liveRedis: of('redis', 'Redis a vote, live'),
+    liveClickhouse: of('clickhouse', 'ClickHouse a vote, live'),
     requestBytes: figure('a request', row.requestBytes, 'bytes', where),
     pairRate: figure('a gateway to a shard', row.perSecond / shards, 'votes/s', where),
   } satisfies Partial<Figures>

@@ -38,5 +38,16 @@ const doubtsOf = (demand: Demand, figures: Figures, sizes: Sizes): string[] => {
         'batches between them are smaller than those that were measured, and gateway, ingest and NATS take more a vote.',
     )
   }
+  const { liveProcessor, liveRedis, liveClickhouse, tallyVote, archiveRow, redisVote, clickhouseRow } =
+    figures
+  const micros = (value: number): string => value.toFixed(1)
+  if (liveProcessor.value > tallyVote.value + archiveRow.value || liveRedis.value > redisVote.value) {
+    doubts.push(
+      `Where votes came as they were cast, the processor took ${micros(liveProcessor.value)} µs for one, Redis ` +
+        `${micros(liveRedis.value)} and ClickHouse ${micros(liveClickhouse.value)}; where a full log was read in large ` +
+        `batches, as is reckoned with here, ${micros(tallyVote.value + archiveRow.value)}, ${micros(redisVote.value)} ` +
+        `and ${micros(clickhouseRow.value)}. Batches grow with the rate; how far at this one was not measured.`,
+    )
+  }
   return doubts
 }

@@ -14,6 +14,8 @@ export interface Demand {
   /** Copies of the log, of the accounts and of the archive. */
   readonly replicas: number
   readonly coresPerNode: number
+  /** GiB of a node that one server may fill. */
+  readonly memoryGib: number
   /** Gbit/s of a node's network, in each direction. */
   readonly nicGbits: number
   /** Copies of Redis, the one that is written to included. */

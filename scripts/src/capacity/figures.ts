@@ -20,6 +20,10 @@ export interface Figures {
   /** nats-server's for a vote, all its ways: to ingest, into the log, to both readers. */
   readonly natsVote: Figure
   readonly requestBytes: Figure
+  /** The processor's, Redis's and ClickHouse's for a vote of the same run: in smaller batches than those of a full log. */
+  readonly liveProcessor: Figure
+  readonly liveRedis: Figure
+  readonly liveClickhouse: Figure
   /** Votes a second between one process of the gateway and one shard, at which the three above were measured. */
   readonly pairRate: Figure
   /** Votes a second that one stream took, each on disk. */

@@ -9,6 +9,7 @@ export const limitsOf = (demand: Demand, figures: Figures, sizes: Sizes): Limit[
     ...shardLimits(demand, figures, sizes),
     ...nodeLimits(demand, figures, sizes),
     ...nicLimits(demand, figures, sizes),
+    ...accountLimits(demand, figures),
   ]
     .filter(({ multiple }) => Number.isFinite(multiple))
     .sort((a, b) => a.multiple - b.multiple)
@@ -23,6 +24,7 @@ const shardLimits = ({ rate }: Demand, figures: Figures, sizes: Sizes): Limit[] 
     of: 'votes',
     formula: `${formula} ÷ rate`,
     grows: false,
+    relief: 'none: the number of shards is fixed at the first start',
     restsOn: [figure],
   })
   const ofCore = (what: string): string => `shards × 1 core ÷ ${what}`
@@ -55,6 +57,7 @@ const nodeLimits = (demand: Demand, figures: Figures, sizes: Sizes): Limit[] => 
     of,
     formula: 'cores there are ÷ cores that are busy',
     grows: true,
+    relief: 'more of them',
     restsOn,
   })
   const given = (used: number): number => Math.max(1, wholeUp(used / headroom))
@@ -79,6 +82,7 @@ const nodeLimits = (demand: Demand, figures: Figures, sizes: Sizes): Limit[] => 
       of: 'votes',
       formula: 'NATS nodes × one broker ÷ (rate × replicas)',
       grows: true,
+      relief: 'more of them',
       restsOn: [figures.brokerRate],
     },
   ]
@@ -97,6 +101,7 @@ const nicLimits = (demand: Demand, figures: Figures, { nodes, bits }: Sizes): Li
     of,
     formula: 'nodes × nic ÷ bits that they carry',
     grows: true,
+    relief: 'more of them',
     restsOn,
   })
   return [
@@ -109,3 +114,21 @@ const nicLimits = (demand: Demand, figures: Figures, { nodes, bits }: Sizes): Li
     limit('votes', 'network of NATS', nodes.nats, bits.brokersOut, [figures.logBytes]),
   ]
 }
+
+const GIB = 1024 ** 3
+
+/** All accounts are keys of the same two buckets, and whoever holds a copy of a bucket holds the whole index of it. */
+const accountLimits = ({ memoryGib, voters }: Demand, { memory }: Figures): Limit[] =>
+  memory === undefined
+    ? []
+    : [
+        {
+          component: "NATS's index of accounts, in each copy",
+          multiple: (memoryGib * GIB) / (voters * memory.accountIndex.value),
+          of: 'voters',
+          formula: 'memory-gib ÷ (voters × an account)',
+          grows: false,
+          relief: 'larger nodes: a bucket is not split',
+          restsOn: [memory.accountIndex],
+        },
+      ]

@@ -21,10 +21,12 @@ export interface Limit {
   readonly component: string
   /** Of what was asked for, votes and viewers alike: so many times as much, with nothing left. */
   readonly multiple: number
-  /** What grows with it: votes a second, or viewers. */
-  readonly of: 'votes' | 'viewers'
+  /** What grows with it: votes a second, viewers, or accounts. */
+  readonly of: 'votes' | 'viewers' | 'voters'
   readonly formula: string
-  /** False where another node does not help: it is fixed when the system is made. */
+  /** False where another node does not help. */
   readonly grows: boolean
+  /** What helps, or why nothing does. */
+  readonly relief: string
   readonly restsOn: readonly Figure[]
 }

@@ -74,8 +74,8 @@ const nodeLines = (demand: Demand, figures: Figures, sizes: Sizes): Line[] => {
       nodes.viewerGateways,
       `the more of: ${cores}; boards out ÷ (headroom × nic)`,
     ),
-    line('ingest', nodes.ingest, cores),
-    line('processor', nodes.processor, cores),
+    line('ingest', nodes.ingest, `the more of: 2, so that one may die; ${cores}`),
+    line('processor', nodes.processor, `the more of: 2, so that one may die; ${cores}`),
     line(
       'NATS',
       nodes.nats,

@@ -44,6 +44,7 @@ const NUMBERS = {
   },
   replicas: whole(3, 1, 5, 'N', 'copies of the log, the accounts and the archive'),
   'cores-per-node': whole(16, 1, 1_024, 'N', 'each as fast as those that were measured: assumed'),
+  'memory-gib': whole(64, 1, 100_000, 'N', 'of a node, for one server: assumed'),
   'nic-gbits': {
     ...whole(10, 0.1, 800, 'N', 'Gbit/s of a node, in each direction: assumed'),
     isWhole: false,
@@ -87,6 +88,7 @@ export const parseCapacityCommand = (args: readonly string[]): CapacityCommand |
     headroom: number('headroom'),
     replicas: number('replicas'),
     coresPerNode: number('cores-per-node'),
+    memoryGib: number('memory-gib'),
     nicGbits: number('nic-gbits'),
     redisCopies: number('redis-copies'),
     ticks: number('ticks'),

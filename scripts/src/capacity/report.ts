@@ -53,11 +53,13 @@ const reportOf = (reported: Reported, show: (section: Section) => string): strin
     ...groups.map(show),
     show(limitSection(demand, capacity.limits)),
     firstSentences(demand, capacity.limits),
-    ...capacity.doubts,
+    capacity.doubts.map((doubt) => `- ${doubt}`).join('\n'),
     show(figureSection(reported.results)),
     measuredSentences(reported.results),
-    ASSUMPTIONS(demand),
-  ].join('\n\n')
+    assumptions(demand),
+  ]
+    .filter((text) => text !== '')
+    .join('\n\n')
 }
 
 const asked = ({ rate, viewers, voters, boards, contestants, headroom, replicas }: Demand): string =>
@@ -84,29 +86,31 @@ const limitSection = (demand: Demand, limits: readonly Limit[]): Section => ({
       multiple(limit.multiple),
       at(demand, limit),
       limit.formula,
-      limit.grows ? 'more of them' : 'nothing: shards are fixed at the first start',
+      limit.relief,
       namesOf(limit.restsOn),
     ]),
   ],
 })
 
-const at = (demand: Demand, { of, multiple: times }: Limit): string =>
-  of === 'votes'
-    ? `${digits(Math.floor(demand.rate * times))} votes/s`
-    : `${digits(Math.floor(demand.viewers * times))} viewers`
+const at = ({ rate, viewers, voters }: Demand, { of, multiple: times }: Limit): string => {
+  const asked = { votes: rate, viewers, voters }
+  return `${digits(Math.floor(asked[of] * times))} ${of === 'votes' ? 'votes/s' : of}`
+}
 
 const firstSentences = (demand: Demand, limits: readonly Limit[]): string => {
   const said = (what: string, limit: Limit | undefined): string[] =>
     limit
       ? [
-          `${what}: ${limit.component}, at ${multiple(limit.multiple)} times what is asked (${at(demand, limit)}).`,
+          `- ${what}: ${limit.component}, at ${multiple(limit.multiple)} times what is asked (${at(demand, limit)}).`,
         ]
       : []
+  const ofVotes = limits.filter(({ of }) => of === 'votes')
   return [
     ...said('What breaks first', limits[0]),
+    ...said('Of what carries votes', ofVotes[0]),
     ...said(
-      'The first that no further node helps',
-      limits.find(({ grows }) => !grows),
+      'Of what carries votes, where no further node helps',
+      ofVotes.find(({ grows }) => !grows),
     ),
   ].join('\n')
 }
@@ -135,10 +139,10 @@ const measuredSentences = ({ measurements }: BenchResults): string => {
   return `Measured on machines that differ: ${each.join('; ')}.`
 }
 
-const ASSUMPTIONS = ({ nicGbits, coresPerNode, redisCopies, ticks }: Demand): string =>
+const assumptions = ({ nicGbits, coresPerNode, memoryGib, redisCopies, ticks }: Demand): string =>
   [
     'Assumed, not measured:',
-    `- a node has ${coresPerNode} cores, each as fast as those measured, and ${nicGbits} Gbit/s in each direction`,
+    `- a node has ${coresPerNode} cores, each as fast as those measured, ${memoryGib} GiB for one server, and ${nicGbits} Gbit/s in each direction`,
     '- every voter votes once, and numbers of voters are dense; only the bytes of one event are counted',
     '- a further copy of the log costs its broker as much as the first one; a vote is as long on each of its ways as in the log',
     '- a copy of the archive costs its ClickHouse as much as the first one; a read-only Redis as much as its master',

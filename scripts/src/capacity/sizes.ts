@@ -43,6 +43,8 @@ export interface Sizes {
 const SECOND_MICROS = 1e6
 const BYTE_BITS = 8
 const GIGA = 1e9
+/** So that one may die: other nodes take its leases. */
+export const NODES_MIN = 2
 
 /**
  * A quotient of binary fractions may stand a hair above the whole number that it is: 0.35 / 0.05 would be 8.
@@ -82,8 +84,8 @@ export const sizesOf = (demand: Demand, figures: Figures): Sizes => {
     nodes: {
       voteGateways: Math.max(nodesFor(voteGateways), nodesForBits(bits.votesIn, demand)),
       viewerGateways: Math.max(nodesFor(viewerGateways), nodesForBits(bits.boardsOut, demand)),
-      ingest: nodesFor(onCores(busy.ingest)),
-      processor: nodesFor(onCores(busy.tally) + onCores(busy.archive)),
+      ingest: Math.max(NODES_MIN, nodesFor(onCores(busy.ingest))),
+      processor: Math.max(NODES_MIN, nodesFor(onCores(busy.tally) + onCores(busy.archive))),
       nats: natsNodes(demand, figures, busy.nats, bits.brokersOut),
       redis: Math.max(redisCopies, nodesFor(redisMasters * redisCopies)),
       clickhouse: Math.max(demand.replicas, nodesFor(onCores(busy.clickhouse))),
