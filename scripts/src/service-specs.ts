@@ -65,6 +65,8 @@ export interface NodeProgram {
   readonly root: string
   readonly logFolder: string
   readonly env: NodeJS.ProcessEnv
+  /** Where each program leaves, when it ends, what it did with its processor time: `NAME.cpuprofile`, of V8. */
+  readonly profileFolder?: string | undefined
 }
 
 /**
@@ -98,13 +100,16 @@ export function taskSpec(name: string, file: string, program: NodeProgram): Serv
   return { ...nodeSpec(name, file, program), isReady: async () => true }
 }
 
-function nodeSpec(name: string, file: string, { root, logFolder, env }: NodeProgram) {
+function nodeSpec(name: string, file: string, { root, logFolder, env, profileFolder }: NodeProgram) {
+  const profiling = profileFolder
+    ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}.cpuprofile`]
+    : []
   return {
     name,
     command: process.execPath,
     // Requests outlive the collections of a small young generation while they wait for their batch: with this a vote costs
     // 7 % less, over all services.
-    args: ['--enable-source-maps', '--max-semi-space-size=32', join(root, file)],
+    args: [...profiling, '--enable-source-maps', '--max-semi-space-size=32', join(root, file)],
     env,
     cwd: root,
     logFile: join(logFolder, `${name}.log`),

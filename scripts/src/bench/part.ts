@@ -31,7 +31,7 @@ export type PartValues<Options extends PartOptions> = {
 export type Say = (text: string) => void
 
 /** What a part measured: for a program, for a terminal and for a page. */
-export interface Outcome extends Pick<Report, 'tables' | 'charts'> {
+export interface Outcome extends Pick<Report, 'tables' | 'charts' | 'pictures'> {
   readonly figures: unknown
   /** False when what was measured was not right: the command ends with 1. */
   readonly isGood: boolean

@@ -76,6 +76,8 @@ export interface SmallSystemOptions {
   readonly shards?: number
   /** With ClickHouse, and every vote in it. */
   readonly archive?: boolean
+  /** A folder for what each service did with its processor time; see NodeProgram. */
+  readonly profileFolder?: string | undefined
   /** Of all services. */
   readonly env?: NodeJS.ProcessEnv
 }
@@ -118,6 +120,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
     const program = {
       root: repositoryRoot(),
       logFolder: servers.folder,
+      profileFolder: options.profileFolder,
       env: {
         ...variablesForTests(),
         NATS_URL: servers.get('nats').url,

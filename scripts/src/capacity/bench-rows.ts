@@ -19,6 +19,7 @@ const MICROS_A_CORE_SECOND = 1e6
 const count = z.number().nonnegative()
 
 const votes = z.object({
+  options: z.object({ profile: z.boolean().default(false) }),
   figures: z.object({
     shards: z.number().int().positive(),
     acknowledged: count,
@@ -38,7 +39,9 @@ const votes = z.object({
 
 /** The row in which most votes were taken: what a vote costs when there is enough to do. */
 export const votesFigures = (json: unknown, { figure, fault }: Dated) => {
-  const { figures, shards, acknowledged, counted } = votes.parse(json).figures
+  const { options, figures: measured } = votes.parse(json)
+  if (options.profile) throw fault('was measured with --profile, which costs time of its own')
+  const { figures, shards, acknowledged, counted } = measured
   if (acknowledged !== counted) throw fault(`${acknowledged} votes were acknowledged and ${counted} counted`)
   const row = best(
     figures.filter(({ contender }) => contender === OURS),

@@ -1,4 +1,5 @@
 import { type Chart, drawChart } from './chart.js'
+import { escapeText } from './escape-text.js'
 
 export interface Report {
   readonly title: string
@@ -6,6 +7,8 @@ export interface Report {
   readonly about: string
   readonly tables: readonly ReportTable[]
   readonly charts?: readonly Chart[]
+  /** Drawn already, as SVG. */
+  readonly pictures?: readonly { readonly title: string; readonly svg: string }[]
 }
 
 export interface ReportTable {
@@ -15,11 +18,18 @@ export interface ReportTable {
 }
 
 /** One HTML file that needs nothing else, neither scripts nor a network. */
-export const reportPage = async ({ title, about, tables, charts = [] }: Report): Promise<string> => {
-  const pictures = await Promise.all(charts.map(drawChart))
+export const reportPage = async ({
+  title,
+  about,
+  tables,
+  charts = [],
+  pictures = [],
+}: Report): Promise<string> => {
+  const drawn = await Promise.all(charts.map(drawChart))
   const sections = [
-    ...charts.map((chart, index) => `<h2>${escapeText(chart.title)}</h2>\n${pictures[index]}`),
+    ...charts.map((chart, index) => `<h2>${escapeText(chart.title)}</h2>\n${drawn[index]}`),
     ...tables.map(({ title: name, rows }) => `<h2>${escapeText(name)}</h2>\n${tableOf(rows)}`),
+    ...pictures.map(({ title: name, svg }) => `<h2>${escapeText(name)}</h2>\n${svg}`),
   ]
   return `<!doctype html>
 <html lang="en">
@@ -45,6 +55,3 @@ const tableOf = ([head = [], ...rows]: readonly (readonly string[])[]): string =
     `<tr>${cells.map((cell) => `<${tag}>${escapeText(cell)}</${tag}>`).join('')}</tr>`
   return `<table>\n${[row(head, 'th'), ...rows.map((cells) => row(cells, 'td'))].join('\n')}\n</table>`
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const escapeText = (text: string): string => text.replace(/[&<>"]/g, (letter) => ENTITIES[letter] ?? letter)

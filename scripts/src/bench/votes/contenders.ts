@@ -1,4 +1,4 @@
-import { startServersForTest } from '@votestream/infra/servers/test-servers'
+import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
 import { type RequestSource, sameRequest, wireText } from '../../load/request-source.js'
 import { voteRequests } from '../../load/vote-requests.js'
 import { startChild } from '../child.js'
@@ -30,8 +30,11 @@ export interface Contenders {
   stop(): Promise<void>
 }
 
-/** @param only names of contenders, and no others; empty: all */
-export const startContenders = async (only: readonly string[]): Promise<Contenders> => {
+/**
+ * @param only names of contenders, and no others; empty: all
+ * @param profiles a folder for what Votestream's services did with their processor time, once they are stopped
+ */
+export const startContenders = async (only: readonly string[], profiles?: string): Promise<Contenders> => {
   const stops: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
     for (const undo of stops.splice(0).reverse()) await undo()
@@ -39,50 +42,61 @@ export const startContenders = async (only: readonly string[]): Promise<Contende
   try {
     const servers = await startServersForTest(['nats', 'redis'])
     stops.push(servers.stop)
-    const [nats, redis] = [servers.get('nats'), servers.get('redis')]
-    const stores: PeerStores = { natsUrl: nats.url, redisUrl: redis.url }
-    const peer = async (file: string): Promise<{ pid: number; port: number }> => {
+    const stores: PeerStores = { natsUrl: servers.get('nats').url, redisUrl: servers.get('redis').url }
+    const peer = async (file: string): Promise<Peer> => {
       const child = startChild(new URL(`./contenders/${file}.js`, import.meta.url))
       stops.push(child.stop)
       child.send(stores)
       const { port } = await child.next<{ port: number }>()
       return { pid: child.pid, port }
     }
-    const votestream = await startVotestream(stops)
-    const echo = async (name: string, file: string): Promise<Contender> => {
-      const { pid, port } = await peer(file)
-      return {
-        name,
-        port,
-        processes: [{ name: 'gateway', pids: [pid] }],
-        requests: echoed,
-        perSecondMax: 60_000,
-      }
+    const votestream = await startVotestream(stops, profiles)
+    const starters: Readonly<Record<string, () => Promise<Omit<Contender, 'name'>>>> = {
+      'bare node:http': async () => echoing(await peer('bare-http')),
+      'bare Fastify': async () => echoing(await peer('bare-fastify')),
+      'Votestream REST': async () => votestream.contender(0),
+      'Votestream GraphQL': async () => votestream.contender(1),
+      mercurius: async () => storing(await peer('mercurius'), servers, (count) => votestream.votes(count, 1)),
+      'Apollo Server': async () =>
+        storing(await peer('apollo'), servers, (count) => votestream.votes(count, 1)),
     }
-    const stock = async (name: string, file: string): Promise<Contender> => {
-      const { pid, port } = await peer(file)
-      const processes = [
-        { name: 'gateway', pids: [pid] },
-        { name: 'nats', pids: [nats.pid] },
-        { name: 'redis', pids: [redis.pid] },
-      ]
-      return { name, port, processes, requests: (count) => votestream.votes(count, 1), perSecondMax: 8_000 }
+    const list: Contender[] = []
+    for (const [name, start] of Object.entries(starters)) {
+      if (only.length === 0 || only.includes(name)) list.push({ name, ...(await start()) })
     }
-    const list = [
-      await echo('bare node:http', 'bare-http'),
-      await echo('bare Fastify', 'bare-fastify'),
-      votestream.contender('Votestream REST', 0),
-      votestream.contender('Votestream GraphQL', 1),
-      await stock('mercurius', 'mercurius'),
-      await stock('Apollo Server', 'apollo'),
-    ]
-    const wanted = list.filter(({ name }) => only.length === 0 || only.includes(name))
-    return { list: wanted, counted: votestream.counted, stop }
+    return { list, counted: votestream.counted, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
+
+interface Peer {
+  readonly pid: number
+  readonly port: number
+}
+
+const echoing = ({ pid, port }: Peer): Omit<Contender, 'name'> => ({
+  port,
+  processes: [{ name: 'gateway', pids: [pid] }],
+  requests: echoed,
+  perSecondMax: 60_000,
+})
+
+const storing = (
+  { pid, port }: Peer,
+  servers: TestServers,
+  requests: Contender['requests'],
+): Omit<Contender, 'name'> => ({
+  port,
+  processes: [
+    { name: 'gateway', pids: [pid] },
+    { name: 'nats', pids: [servers.get('nats').pid] },
+    { name: 'redis', pids: [servers.get('redis').pid] },
+  ],
+  requests,
+  perSecondMax: 8_000,
+})
 
 /** The same bytes as a vote over REST, with a token and identifiers of the same lengths. */
 const echoed = (): RequestSource => {
@@ -98,12 +112,13 @@ const TOKEN_LENGTH = 270
 export const SHARDS = 2
 
 /** The whole of it, archive and all. */
-const startVotestream = async (stops: (() => Promise<void>)[]) => {
+const startVotestream = async (stops: (() => Promise<void>)[], profiles: string | undefined) => {
   const system = await startSmallSystem({
     contestants: CONTESTANTS,
     votes: true,
     archive: true,
     shards: SHARDS,
+    profileFolder: profiles,
   })
   stops.push(system.stop)
   const [event] = system.events
@@ -119,8 +134,7 @@ const startVotestream = async (stops: (() => Promise<void>)[]) => {
   }
   return {
     votes,
-    contender: (name: string, graphqlShare: 0 | 1): Contender => ({
-      name,
+    contender: (graphqlShare: 0 | 1): Omit<Contender, 'name'> => ({
       port: gateway.port,
       processes,
       requests: (count) => votes(count, graphqlShare),

@@ -1,4 +1,8 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import type { Chart } from '../../report/chart.js'
+import { type CpuProfile, flameGraph } from '../../report/flame-graph.js'
 import { definePart } from '../part.js'
 import { measureVotes, type VotesFigures } from './votes.js'
 
@@ -11,15 +15,13 @@ export const votesPart = definePart({
     seconds: { default: 4, hint: 'N', about: 'how long each is measured' },
     'warm-up': { default: 8, hint: 'N', about: 'seconds of votes for each before' },
     only: { default: '', hint: 'LIST', about: 'names of servers, and no others' },
+    profile: { default: false, about: "draws what Votestream's services do with their processor time" },
   },
-  async measure({ only, 'warm-up': warmUpSeconds, ...rest }, say) {
+  async measure({ only, profile, 'warm-up': warmUpSeconds, ...rest }, say) {
     const names = only === '' ? [] : only.split(',')
-    const { figures, shards, acknowledged, counted } = await measureVotes({
-      ...rest,
-      warmUpSeconds,
-      only: names,
-      say,
-    })
+    const profileFolder = profile ? await mkdtemp(join(tmpdir(), 'votestream-profiles-')) : undefined
+    const measured = await measureVotes({ ...rest, warmUpSeconds, only: names, profileFolder, say })
+    const { figures, shards, acknowledged, counted } = measured
     say(`Votestream acknowledged ${acknowledged} votes and counted ${counted}`)
     return {
       figures: { figures, shards, acknowledged, counted },
@@ -31,10 +33,22 @@ export const votesPart = definePart({
         chart(figures, 'Votes a second', 'votes/s', ({ perSecond }) => perSecond),
         chart(figures, 'Processor time for a vote', 'µs', ({ cpuMicroseconds }) => cpuMicroseconds),
       ],
+      pictures: profileFolder ? await flameGraphs(profileFolder) : [],
       isGood: acknowledged === counted && figures.every(({ faults }) => faults === 0),
     }
   },
 })
+
+/** Of each service, from its start to its end. */
+const flameGraphs = async (folder: string): Promise<{ title: string; svg: string }[]> => {
+  const graphs: { title: string; svg: string }[] = []
+  for (const file of (await readdir(folder)).sort()) {
+    const profile: CpuProfile = JSON.parse(await readFile(join(folder, file), 'utf8'))
+    graphs.push({ title: basename(file, '.cpuprofile'), svg: flameGraph(profile) })
+  }
+  await rm(folder, { recursive: true })
+  return graphs
+}
 
 /** The echo with as many connections is what everything is compared with. */
 const echoOf = (figures: readonly VotesFigures[], { connections }: VotesFigures): VotesFigures | undefined =>

@@ -14,6 +14,8 @@ export interface VotesOptions {
   readonly warmUpSeconds: number
   /** Names of contenders, and no others; empty: all. */
   readonly only: readonly string[]
+  /** A folder for what Votestream's services did with their processor time; being watched costs some of it. */
+  readonly profileFolder?: string | undefined
   readonly say: Say
 }
 
@@ -46,7 +48,7 @@ export interface VotesOutcome {
 /** One contender after the other in each round, so that what else this machine does falls on all alike. */
 export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome> => {
   const { connections, rounds, warmUpSeconds, say } = options
-  const contenders = await startContenders(options.only)
+  const contenders = await startContenders(options.only, options.profileFolder)
   const samples = new Map<string, VotesFigures[]>()
   let acknowledged = 0
   const measure = async (contender: Contender, count: number, seconds: number): Promise<VotesFigures> => {

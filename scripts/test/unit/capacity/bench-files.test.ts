@@ -112,6 +112,12 @@ describe('the files of the bench', () => {
       /no row of group commit with fsync on 1 shard/,
     ],
     [
+      'was measured while it was profiled',
+      'votes',
+      JSON.stringify({ at: AT, machine, ...FILES.votes, options: { profile: true } }),
+      /was measured with --profile/,
+    ],
+    [
       'measured boards and votes together',
       'fanout',
       JSON.stringify({ at: AT, machine, ...FILES.fanout, options: { votes: 2_000 } }),
