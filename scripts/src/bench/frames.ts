@@ -46,6 +46,10 @@ const frameEnd = (bytes: Buffer, at: number): number | undefined => {
   return bytes.length < end ? undefined : end
 }
 
+/** What a server sends for a payload of so many bytes. */
+export const frameBytes = (payload: number): number =>
+  payload + (payload > 65_535 ? 10 : payload > 125 ? 4 : 2)
+
 /** A frame as a client sends it: masked. @param payload up to 65,535 bytes */
 export const clientFrame = (opcode: number, payload: Buffer): Buffer => {
   const long = payload.length > 125

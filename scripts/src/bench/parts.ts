@@ -2,6 +2,7 @@ import { archivePart } from './archive/part.js'
 import { commitPart } from './commit/part.js'
 import { eventsPart } from './events.js'
 import { fanoutPart } from './fanout/part.js'
+import { memoryPart } from './memory/part.js'
 import type { Part } from './part.js'
 import { socketsPart } from './sockets.js'
 import { tallyPart } from './tally/part.js'
@@ -16,4 +17,5 @@ export const PARTS: readonly Part[] = [
   fanoutPart,
   socketsPart,
   eventsPart,
+  memoryPart,
 ]

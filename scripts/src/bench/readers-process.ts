@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { QUERY } from './fanout/shown-board.js'
+import { frameBytes } from './frames.js'
 import { type LiveSocket, openLiveSocket } from './live-socket.js'
 import { quantile } from './median.js'
 
@@ -26,6 +27,8 @@ export type Order =
 
 export interface Count {
   readonly received: number
+  /** Of these messages, with the heads of their frames. */
+  readonly bytes: number
   /** Messages whose version was not higher than the one before it on the same socket. */
   readonly backwards: number
   /** The fewest and the most votes on the board that any socket has now. */
@@ -50,6 +53,7 @@ interface Reader {
 
 let readers: Reader[] = []
 let received = 0
+let receivedBytes = 0
 let backwards = 0
 let ages: number[] = []
 
@@ -66,6 +70,7 @@ const take = (reader: Reader, data: Buffer): void => {
   const votesAt = data.indexOf('"totalVotes":', at)
   reader.votes = Number.parseInt(data.toString('latin1', votesAt + 13, votesAt + 29), 10)
   received += 1
+  receivedBytes += frameBytes(data.length)
   if (received % AGED !== 0) return
   const asOf = data.indexOf('"asOf":"')
   ages.push(Date.now() - Date.parse(data.toString('latin1', asOf + 8, asOf + 32)))
@@ -123,6 +128,7 @@ const converse = (
 
 const reset = (): void => {
   received = 0
+  receivedBytes = 0
   backwards = 0
   ages = []
 }
@@ -145,6 +151,7 @@ const follow = async (order: Order): Promise<unknown> => {
       const votes = readers.filter(({ stops }) => !stops).map((reader) => reader.votes)
       return {
         received,
+        bytes: receivedBytes,
         backwards,
         votes: [Math.min(...votes), Math.max(...votes)],
         p50Ms: quantile(sorted, 0.5),

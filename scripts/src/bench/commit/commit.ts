@@ -29,6 +29,8 @@ interface Setting {
 
 /** Medians over the rounds. */
 export interface CommitFigures extends Setting, Omit<CommitAnswer, 'counted'> {
+  /** What a vote takes in the log, with its share of the message around it, as the broker counts it. */
+  readonly logBytes: number
   /** Votes by which the streams differ from those that were counted, of all rounds. */
   readonly faults: number
 }
@@ -106,10 +108,17 @@ const measureOne = async (
       warmUpSeconds: WARM_UP_SECONDS,
       seconds,
     })
-    return { ...setting, ...answer, faults: await logFaults(nats, EVENT, counted) }
+    const logBytes = (await bytesInLog(nats, shards)) / counted.reduce((sum, votes) => sum + votes, 0)
+    return { ...setting, ...answer, logBytes, faults: await logFaults(nats, EVENT, counted) }
   } finally {
     for (const shard of allShards(shards)) await nats.jsm.streams.delete(voteStream(shard))
   }
+}
+
+const bytesInLog = async (nats: Nats, shards: number): Promise<number> => {
+  let bytes = 0
+  for (const shard of allShards(shards)) bytes += (await nats.jsm.streams.info(voteStream(shard))).state.bytes
+  return bytes
 }
 
 const medianOf = (setting: Setting, samples: readonly CommitFigures[]): CommitFigures => {
@@ -120,6 +129,7 @@ const medianOf = (setting: Setting, samples: readonly CommitFigures[]): CommitFi
     votesPerSecond: of('votesPerSecond'),
     ownMicroseconds: of('ownMicroseconds'),
     natsMicroseconds: of('natsMicroseconds'),
+    logBytes: of('logBytes'),
     faults: samples.reduce((sum, { faults }) => sum + faults, 0),
   }
 }

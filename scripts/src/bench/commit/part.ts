@@ -39,10 +39,11 @@ const commitRows = (figures: readonly CommitFigures[]): string[][] => [
     'CPU a vote',
     'ours',
     'nats',
+    'bytes in the log',
     'faults',
   ],
   ...figures.map((figure) => {
-    const { fsync, shards, batchVotes, votesPerSecond, ownMicroseconds, natsMicroseconds, faults } = figure
+    const { fsync, shards, batchVotes, votesPerSecond, ownMicroseconds, natsMicroseconds } = figure
     const first = figures.find(
       (other) => other.fsync === fsync && other.shards === shards && other.batchVotes === 'one-by-one',
     )
@@ -55,7 +56,8 @@ const commitRows = (figures: readonly CommitFigures[]): string[][] => [
       `${(ownMicroseconds + natsMicroseconds).toFixed(1)} µs`,
       `${ownMicroseconds.toFixed(1)} µs`,
       `${natsMicroseconds.toFixed(1)} µs`,
-      String(faults),
+      figure.logBytes.toFixed(0),
+      String(figure.faults),
     ]
   }),
 ]

@@ -6,6 +6,7 @@ import { usageOf } from '../process-usage.js'
 import { type Readers, startReaders } from '../readers.js'
 import type { Count } from '../readers-process.js'
 import { CONTENDERS, type Running } from './contenders.js'
+import { CONTESTANTS } from './shown-board.js'
 
 export interface FanoutOptions {
   readonly viewers: readonly number[]
@@ -34,6 +35,9 @@ export interface FanoutFigures {
   readonly p50Ms: number
   readonly p95Ms: number
   readonly p99Ms: number
+  /** Of a message as it goes over the wire, without the heads of TCP. */
+  readonly messageBytes: number
+  readonly contestants: number
   /** What a connected viewer adds to the server's memory. */
   readonly kilobytesPerSocket: number
   /** Versions that did not grow, and a last board that was not what everybody saw last. */
@@ -111,6 +115,8 @@ const measureOne = async (
       viewers,
       cpuMicroseconds: ((to.cpuSeconds - from.cpuSeconds) * 1e6) / counted.received,
       delivered: counted.received / (given * viewers),
+      messageBytes: counted.bytes / counted.received,
+      contestants: CONTESTANTS.length,
       p50Ms: counted.p50Ms,
       p95Ms: counted.p95Ms,
       p99Ms: counted.p99Ms,
@@ -132,6 +138,8 @@ const medianOf = (samples: readonly FanoutFigures[]): FanoutFigures => {
     viewers: first.viewers,
     cpuMicroseconds: of('cpuMicroseconds'),
     delivered: of('delivered'),
+    messageBytes: of('messageBytes'),
+    contestants: first.contestants,
     p50Ms: of('p50Ms'),
     p95Ms: of('p95Ms'),
     p99Ms: of('p99Ms'),

@@ -108,12 +108,16 @@ const echoed = (): RequestSource => {
 
 const TOKEN_LENGTH = 270
 
+/** Of Votestream, as it starts on one machine. */
+export const SHARDS = 2
+
 /** The whole of it, archive and all. */
 const startVotestream = async (stops: (() => Promise<void>)[], profiles: string | undefined) => {
   const system = await startSmallSystem({
     contestants: CONTESTANTS,
     votes: true,
     archive: true,
+    shards: SHARDS,
     profileFolder: profiles,
   })
   stops.push(system.stop)

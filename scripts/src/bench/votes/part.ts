@@ -21,10 +21,10 @@ export const votesPart = definePart({
     const names = only === '' ? [] : only.split(',')
     const profileFolder = profile ? await mkdtemp(join(tmpdir(), 'votestream-profiles-')) : undefined
     const measured = await measureVotes({ ...rest, warmUpSeconds, only: names, profileFolder, say })
-    const { figures, acknowledged, counted } = measured
+    const { figures, shards, acknowledged, counted } = measured
     say(`Votestream acknowledged ${acknowledged} votes and counted ${counted}`)
     return {
-      figures: { figures, acknowledged, counted },
+      figures: { figures, shards, acknowledged, counted },
       tables: [
         { title: 'Votes', rows: votesRows(figures) },
         { title: 'Processor time for a vote, by process', rows: processRows(figures) },

@@ -4,7 +4,7 @@ import { type LoadResult, prepareLoad } from '../../load/run-load.js'
 import { median } from '../median.js'
 import type { Say } from '../part.js'
 import { usageOf } from '../process-usage.js'
-import { type Contender, type Contenders, startContenders } from './contenders.js'
+import { type Contender, type Contenders, SHARDS, startContenders } from './contenders.js'
 
 export interface VotesOptions {
   readonly connections: readonly number[]
@@ -28,6 +28,8 @@ export interface VotesFigures {
   readonly cpuMicroseconds: number
   /** The same by kind of process. */
   readonly byProcess: Readonly<Record<string, number>>
+  /** Of a request as it goes over the wire, without the heads of TCP. */
+  readonly requestBytes: number
   readonly p50Ms: number
   readonly p99Ms: number
   /** Votes that were not acknowledged. */
@@ -36,6 +38,8 @@ export interface VotesFigures {
 
 export interface VotesOutcome {
   readonly figures: readonly VotesFigures[]
+  /** Of Votestream, with one process of its gateway. */
+  readonly shards: number
   /** Acknowledged by Votestream, and on its board at the end. */
   readonly acknowledged: number
   readonly counted: number
@@ -69,7 +73,7 @@ export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome>
       }
     }
     const counted = await countedOnce(contenders, acknowledged)
-    return { figures: [...samples.values()].map(medianOf), acknowledged, counted }
+    return { figures: [...samples.values()].map(medianOf), shards: SHARDS, acknowledged, counted }
   } finally {
     await contenders.stop()
   }
@@ -108,6 +112,7 @@ const measureOne = async (
       perSecond: acknowledged / measured,
       cpuMicroseconds: Object.values(byProcess).reduce((sum, each) => sum + each, 0),
       byProcess,
+      requestBytes: Buffer.byteLength(source.at(0).text),
       p50Ms: result.all.service.atMs(50),
       p99Ms: result.all.service.atMs(99),
       faults: result.sent - result.acknowledged,
@@ -155,6 +160,7 @@ const medianOf = (samples: readonly VotesFigures[]): VotesFigures => {
     perSecond: of(({ perSecond }) => perSecond),
     cpuMicroseconds: of(({ cpuMicroseconds }) => cpuMicroseconds),
     byProcess: Object.fromEntries(kinds.map((kind) => [kind, of(({ byProcess }) => byProcess[kind] ?? 0)])),
+    requestBytes: of(({ requestBytes }) => requestBytes),
     p50Ms: of(({ p50Ms }) => p50Ms),
     p99Ms: of(({ p99Ms }) => p99Ms),
     faults: samples.reduce((sum, { faults }) => sum + faults, 0),
