@@ -2,6 +2,7 @@ import { archivePart } from './archive/part.js'
 import { commitPart } from './commit/part.js'
 import { eventsPart } from './events.js'
 import { fanoutPart } from './fanout/part.js'
+import { latencyPart } from './latency/part.js'
 import type { Part } from './part.js'
 import { socketsPart } from './sockets.js'
 import { tallyPart } from './tally/part.js'
@@ -13,6 +14,7 @@ export const PARTS: readonly Part[] = [
   commitPart,
   tallyPart,
   archivePart,
+  latencyPart,
   fanoutPart,
   socketsPart,
   eventsPart,

@@ -2,15 +2,10 @@ import { startServersForTest } from '@votestream/infra/servers/test-servers'
 import { type RequestSource, sameRequest, wireText } from '../../load/request-source.js'
 import { voteRequests } from '../../load/vote-requests.js'
 import { startChild } from '../child.js'
+import type { Group } from '../closed-votes.js'
 import { CONTESTANTS } from '../fanout/shown-board.js'
 import { startSmallSystem } from '../small-system.js'
 import type { PeerStores } from './contenders/peer.js'
-
-/** Processes of one kind, whose processor time counts. */
-export interface Group {
-  readonly name: string
-  readonly pids: readonly number[]
-}
 
 /** One interface that takes votes. */
 export interface Contender {
