@@ -4,6 +4,7 @@ import { eventsPart } from './events.js'
 import { fanoutPart } from './fanout/part.js'
 import { latencyPart } from './latency/part.js'
 import type { Part } from './part.js'
+import { scalePart } from './scale/part.js'
 import { socketsPart } from './sockets.js'
 import { tallyPart } from './tally/part.js'
 import { votesPart } from './votes/part.js'
@@ -15,6 +16,7 @@ export const PARTS: readonly Part[] = [
   tallyPart,
   archivePart,
   latencyPart,
+  scalePart,
   fanoutPart,
   socketsPart,
   eventsPart,

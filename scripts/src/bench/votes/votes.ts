@@ -1,9 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { monotonicMs } from '../../load/clock.js'
+import { countedOnce } from '../board-votes.js'
 import { type ClosedFigures, measureClosedVotes } from '../closed-votes.js'
 import { median } from '../median.js'
 import type { Say } from '../part.js'
-import { type Contender, type Contenders, startContenders } from './contenders.js'
+import { type Contender, startContenders } from './contenders.js'
 
 export interface VotesOptions {
   readonly connections: readonly number[]
@@ -56,7 +55,7 @@ export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome>
         }
       }
     }
-    const counted = await countedOnce(contenders, acknowledged)
+    const counted = await countedOnce(contenders.counted, acknowledged)
     return { figures: [...samples.values()].map(medianOf), acknowledged, counted }
   } finally {
     await contenders.stop()
@@ -73,19 +72,6 @@ const measureOne = async (
   const closed = { port, processes, requests, perSecondMax, connections, seconds, timeoutMs: TIMEOUT_MS }
   const { acknowledged, ...figures } = await measureClosedVotes(closed)
   return { figures: { contender: name, connections, ...figures }, acknowledged }
-}
-
-const COUNTED_WITHIN_MS = 20_000
-
-/** The board, as soon as it has so many votes, or when it has had time enough. */
-const countedOnce = async ({ counted }: Contenders, wanted: number): Promise<number> => {
-  const untilMs = monotonicMs() + COUNTED_WITHIN_MS
-  let count = await counted()
-  while (count < wanted && monotonicMs() < untilMs) {
-    await pause(200)
-    count = await counted()
-  }
-  return count
 }
 
 const medianOf = (samples: readonly VotesFigures[]): VotesFigures => {
