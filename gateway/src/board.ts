@@ -10,6 +10,8 @@ export interface Part {
   readonly totals: readonly number[]
   /** Of the last vote in the part, milliseconds since 1970; 0: none. */
   readonly ackedAtMs: number
+  /** When Redis took the earliest change that no part before it showed, by the broker's clock; 0: not told. */
+  readonly appliedAtMs?: number
 }
 
 /** An event's board: the sum of its shards' parts. */
@@ -20,7 +22,22 @@ export interface Board {
   readonly totals: readonly number[]
   /** Of the last vote on the board, milliseconds since 1970; 0: none. */
   readonly ackedAtMs: number
+  /**
+   * When Redis took the earliest change that no board before it showed, milliseconds since 1970 by the broker's clock;
+   * missing: nobody told.
+   */
+  readonly appliedAtMs?: number
 }
+
+/** The later of two boards, when the earlier one was shown to nobody. */
+export const replacing = (earlier: Board, later: Board): Board => {
+  const appliedAtMs = earliest(earlier.appliedAtMs, later.appliedAtMs)
+  return appliedAtMs === undefined ? later : { ...later, appliedAtMs }
+}
+
+/** 0 counts as missing. */
+export const earliest = (one: number | undefined, other: number | undefined): number | undefined =>
+  one && other ? Math.min(one, other) : one || other || undefined
 
 export const sumParts = (parts: Iterable<Part>, contestants: number): Board => {
   const totals = new Array<number>(contestants).fill(0)

@@ -93,7 +93,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
-  const broadcasts = createBroadcasts({ metrics: createLiveMetrics(registry) })
+  const broadcasts = createBroadcasts({ metrics: createLiveMetrics(registry, now) })
   const connections = {
     users: createOpenCounts(environment.SOCKETS_PER_USER_MAX),
     addresses: createOpenCounts(environment.SOCKETS_PER_ADDRESS_MAX),

@@ -19,6 +19,7 @@ import { runJanitor } from './janitor/janitor.js'
 import { createJanitorMetrics } from './janitor/janitor-metrics.js'
 import { createPartPublisher, publishPart } from './publish/part-publisher.js'
 import { runTallyLane } from './tally/tally-lane.js'
+import { createTallyMetrics } from './tally/tally-metrics.js'
 
 /** How long a start waits for Redis. */
 const REDIS_WAIT_MS = 30_000
@@ -67,6 +68,7 @@ await runService(logger, async ({ onStop }) => {
 
   const publisher = createPartPublisher({ publish: publishPart(nats), tickMs: environment.BOARD_TICK_MS })
   onStop('publisher', publisher.stop)
+  const tallyMetrics = createTallyMetrics(registry, clock.now)
   const tally = await holdLeases({
     ...common,
     role: 'tally',
@@ -81,6 +83,7 @@ await runService(logger, async ({ onStop }) => {
         publisher,
         deadLetters,
         halts,
+        metrics: tallyMetrics,
         signal,
       }),
   })

@@ -53,6 +53,8 @@ export interface BoardPart {
   sequence: number
   totals: number[]
   ackedAtMs: number
+  /** 0 or missing: not told. */
+  appliedAtMs?: number
 }
 
 export const VERDICT = { reject: 1, admit: 2 } as const

@@ -19,6 +19,8 @@ export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
+  /** Of the board that a subscription was answered with last (see `Board`). */
+  appliedAtMs?: number | undefined
 }
 
 /** @throws VotestreamError UNAUTHENTICATED */

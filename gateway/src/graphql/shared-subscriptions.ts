@@ -7,7 +7,7 @@ import {
 } from 'graphql'
 import type { Caller } from '../caller.js'
 import type { Viewer } from '../live/audience.js'
-import type { Broadcasts } from '../live/broadcasts.js'
+import type { Broadcasts, Payload } from '../live/broadcasts.js'
 import type { Latest } from '../live/latest.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import type { CheckedOperation } from './documents.js'
@@ -51,14 +51,12 @@ export const createSharedSubscriptions = ({
       coerced,
       role ? [...role.scopes].sort() : null,
     ])
-    const args = (): ExecutionArgs => ({
-      schema,
-      document: operation.document,
-      operationName,
-      variableValues: variables,
-      contextValue: createContext({ caller: role, idempotencyKey: undefined, traceParent: undefined }),
-    })
-    return broadcasts.follow(`graphql ${key}`, () => payloads(args(), format), viewer)
+    const make = (): Promise<AsyncIterator<Payload>> => {
+      const context = createContext({ caller: role, idempotencyKey: undefined, traceParent: undefined })
+      const args = { schema, document: operation.document, operationName, variableValues: variables }
+      return payloads({ ...args, contextValue: context }, context, format)
+    }
+    return broadcasts.follow(`graphql ${key}`, make, viewer)
   },
 })
 
@@ -72,16 +70,20 @@ const roleOf = ({ scopes }: Caller): Caller => ({
 
 const payloads = async (
   args: ExecutionArgs,
+  context: Pick<GraphqlContext, 'appliedAtMs'>,
   format: SharedSubscriptionsOptions['format'],
-): Promise<AsyncIterator<Buffer>> => {
-  const bytesOf = (result: ExecutionResult): Buffer => Buffer.from(JSON.stringify(format(result)))
+): Promise<AsyncIterator<Payload>> => {
+  const payloadOf = (result: ExecutionResult): Payload => ({
+    bytes: Buffer.from(JSON.stringify(format(result))),
+    appliedAtMs: context.appliedAtMs,
+  })
   const stream = await subscribe(args)
-  if (!(Symbol.asyncIterator in stream)) return onlyOne(bytesOf(stream))
+  if (!(Symbol.asyncIterator in stream)) return onlyOne(payloadOf(stream))
   // No generator around it: that could be left only once the next answer was there.
   return {
     async next() {
       const { value, done } = await stream.next()
-      return done ? { value: undefined, done } : { value: bytesOf(value), done: false }
+      return done ? { value: undefined, done } : { value: payloadOf(value), done: false }
     },
     return: async () => {
       await stream.return()
@@ -90,7 +92,7 @@ const payloads = async (
   }
 }
 
-async function* onlyOne(payload: Buffer): AsyncGenerator<Buffer, undefined> {
+async function* onlyOne(payload: Payload): AsyncGenerator<Payload, undefined> {
   yield payload
   return undefined
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLatest, type Latest } from './latest.js'
-import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
+import { type LiveMetrics, NO_METRICS, type ViewerPlace } from './live-metrics.js'
 
 /** Somebody's connection, as an audience sees it. */
 export interface Viewer {
@@ -20,8 +20,9 @@ export interface Audience {
   /**
    * Shows everybody something new. Resolves when it was sent to all who read; who does not, gets what is the latest
    * once it does. To be called again only then: what comes too fast for the sending is left out by whoever calls.
+   * @param appliedAtMs when Redis took the earliest change in it, by the broker's clock; without it nobody measures
    */
-  show(payload: Buffer): Promise<void>
+  show(payload: Buffer, appliedAtMs?: number): Promise<void>
   /** Ends what every viewer follows, with an error if there is one. */
   end(error?: unknown): void
 }
@@ -128,17 +129,24 @@ export const createAudience = ({
       if (offer(viewer, place)) metrics.shown(1)
       return left
     },
-    async show(payload) {
+    async show(payload, appliedAtMs) {
       latest = payload
       number += 1
       let offered = 0
       let sent = 0
+      const middle = Math.ceil(places.size / 2)
+      const reached = (viewer: ViewerPlace): void => {
+        if (appliedAtMs !== undefined && sent > 0) metrics.fannedOut(viewer, appliedAtMs)
+      }
       // Who joins meanwhile is shown it at once, and is passed over here.
       for (const [viewer, place] of places) {
         if (offer(viewer, place)) sent += 1
         offered += 1
+        if (offered === 1) reached('first')
+        if (offered === middle) reached('middle')
         if (offered % SLICE === 0) await nextTurn()
       }
+      reached('last')
       metrics.shown(sent)
     },
     end(error) {

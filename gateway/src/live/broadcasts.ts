@@ -2,13 +2,20 @@ import { type Audience, createAudience, type Patience, type Viewer } from './aud
 import type { Latest } from './latest.js'
 import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
 
+/** What everybody who asks for the same is shown. */
+export interface Payload {
+  readonly bytes: Buffer
+  /** When Redis took the earliest change that it is the first to show, by the broker's clock; without: not told. */
+  readonly appliedAtMs?: number | undefined
+}
+
 /** What is made once and shown to everybody who asks for the same. */
 export interface Broadcasts {
   /**
    * Follows what is made under a key, beginning with the latest of it.
    * @param make called for the first who asks; ended when the last one has left
    */
-  follow(key: string, make: () => Promise<AsyncIterator<Buffer>>, viewer: Viewer): Latest<never>
+  follow(key: string, make: () => Promise<AsyncIterator<Payload>>, viewer: Viewer): Latest<never>
   /** How many are being made at the moment. */
   readonly size: number
 }
@@ -34,11 +41,11 @@ export const createBroadcasts = (options: BroadcastsOptions = {}): Broadcasts =>
 const open = (
   audiences: Map<string, Audience>,
   key: string,
-  make: () => Promise<AsyncIterator<Buffer>>,
+  make: () => Promise<AsyncIterator<Payload>>,
   options: BroadcastsOptions,
 ): Audience => {
   const { metrics = NO_METRICS } = options
-  let payloads: AsyncIterator<Buffer> | undefined
+  let payloads: AsyncIterator<Payload> | undefined
   let closed = false
   const close = (): void => {
     if (closed) return
@@ -60,9 +67,9 @@ const open = (
       if (done || closed) return
       metrics.made()
       // Who asked for part of a board only is told nothing while that part stays as it is.
-      if (shown?.equals(value)) continue
-      shown = value
-      await audience.show(value)
+      if (shown?.equals(value.bytes)) continue
+      shown = value.bytes
+      await audience.show(value.bytes, value.appliedAtMs)
     }
   }
   run().then(

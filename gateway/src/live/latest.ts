@@ -5,8 +5,14 @@ export interface Latest<Value> extends AsyncIterableIterator<Value> {
   end(error?: unknown): void
 }
 
-/** @param onReturn called once, when the reader leaves or the sequence ends. */
-export const createLatest = <Value>(onReturn: () => void): Latest<Value> => {
+/**
+ * @param onReturn called once, when the reader leaves or the sequence ends.
+ * @param replace what is kept of a value that nobody took and of the one that comes after it
+ */
+export const createLatest = <Value>(
+  onReturn: () => void,
+  replace: (earlier: Value, later: Value) => Value = (_, later) => later,
+): Latest<Value> => {
   let waiting: { readonly value: Value } | undefined
   let ended: { readonly error?: unknown } | undefined
   let reader: { resolve(result: IteratorResult<Value>): void; reject(error: unknown): void } | undefined
@@ -37,7 +43,7 @@ export const createLatest = <Value>(onReturn: () => void): Latest<Value> => {
   return {
     push(value) {
       if (ended) return
-      waiting = { value }
+      waiting = { value: waiting ? replace(waiting.value, value) : value }
       serve()
     },
     end(error) {

@@ -4,7 +4,7 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { boardPart } from '@votestream/schema/votes'
 import DataLoader from 'dataloader'
-import { type Board, createParts, type Part } from '../board.js'
+import { type Board, createParts, earliest, type Part, replacing } from '../board.js'
 import type { Results } from '../results.js'
 import { createLatest, type Latest } from './latest.js'
 
@@ -72,6 +72,8 @@ const createPartsReader = (results: LiveBoardsOptions['results']): ReadParts => 
   return (event) => loader.load(event)
 }
 
+const asItStands = ({ appliedAtMs: _, ...board }: Board): Board => board
+
 interface Channel {
   join(onEmpty: () => void): Latest<Board>
   close(): void
@@ -88,6 +90,8 @@ const openChannel = (
   const viewers = new Set<Latest<Board>>()
   const openedAtMs = performance.now()
   let board: Board | undefined
+  /** Of what was taken since the last board. */
+  let appliedAtMs: number | undefined
   let heardAtMs = 0
   let gathering: NodeJS.Timeout | undefined
   let tick: NodeJS.Timeout | undefined
@@ -97,8 +101,10 @@ const openChannel = (
   /** At once when the last board is a tick ago, otherwise when it will be. */
   const show = (): void => {
     if (tick || closed) return
-    const next = parts.board(contestants)
-    if (!next) return
+    const summed = parts.board(contestants)
+    if (!summed) return
+    const next = appliedAtMs === undefined ? summed : { ...summed, appliedAtMs }
+    appliedAtMs = undefined
     board = next
     for (const viewer of viewers) viewer.push(next)
     tick = setTimeout(() => {
@@ -121,7 +127,10 @@ const openChannel = (
       if (error) return
       try {
         heardAtMs = performance.now()
-        if (parts.take(boardPart.decode(message.data))) showSoon()
+        const part = boardPart.decode(message.data)
+        if (!parts.take(part)) return
+        appliedAtMs = earliest(appliedAtMs, part.appliedAtMs)
+        showSoon()
       } catch (cause) {
         logger.error({ err: cause, event }, 'a part of a board cannot be read')
       }
@@ -161,9 +170,10 @@ const openChannel = (
       const viewer = createLatest<Board>(() => {
         viewers.delete(viewer)
         if (viewers.size === 0) onEmpty()
-      })
+      }, replacing)
       viewers.add(viewer)
-      if (board) viewer.push(board)
+      // For whoever comes later it is no news: how long it took is not measured.
+      if (board) viewer.push(asItStands(board))
       return viewer
     },
     close() {

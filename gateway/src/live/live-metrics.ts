@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { LATENCY_BUCKETS_SECONDS } from '@votestream/infra/latency-buckets'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Broadcasts } from './broadcasts.js'
 import type { LiveConnections } from './open-counts.js'
 
@@ -10,17 +11,34 @@ export interface LiveMetrics {
   /** Who did not read in time was not shown it; the next one it gets is the latest. */
   skipped(messages: number): void
   dropped(): void
+  /**
+   * A change was handed to the socket of one of those who watch it, in the order in which they are sent it: three
+   * observations for each sending tell of all, whatever their number.
+   * @param appliedAtMs when Redis took the change, by the broker's clock
+   */
+  fannedOut(viewer: ViewerPlace, appliedAtMs: number): void
 }
+
+export type ViewerPlace = 'first' | 'middle' | 'last'
 
 export const NO_METRICS: LiveMetrics = {
   made: () => undefined,
   shown: () => undefined,
   skipped: () => undefined,
   dropped: () => undefined,
+  fannedOut: () => undefined,
 }
 
-/** Messages less what was made for them is the work that sharing saved. */
-export const createLiveMetrics = (registry: Registry): LiveMetrics => {
+/**
+ * Messages less what was made for them is the work that sharing saved.
+ *
+ * Fan-out counts from the earliest change that a board shows first, so what waits for a tick, or behind a board that is
+ * still being sent, counts as long as it waited. Its two ends are told by two processes' views of the broker's clock, each
+ * off by half a round trip to it at most; what that makes negative is 0. How long a frame is under way to its viewer is
+ * not in it.
+ * @param now the broker's clock
+ */
+export const createLiveMetrics = (registry: Registry, now: () => number): LiveMetrics => {
   const registers = [registry]
   const made = new Counter({
     registers,
@@ -42,11 +60,19 @@ export const createLiveMetrics = (registry: Registry): LiveMetrics => {
     name: 'votestream_live_dropped_total',
     help: 'Viewers who did not read for too long, and were disconnected',
   })
+  const fanout = new Histogram({
+    registers: [registry],
+    name: 'votestream_fanout_seconds',
+    help: 'From Redis having applied a change to its being handed to the socket of the first, the middle and the last of those who watch; each sending to all of them counts once for each of the three',
+    labelNames: ['viewer'],
+    buckets: [...LATENCY_BUCKETS_SECONDS],
+  })
   return {
     made: () => made.inc(),
     shown: (messages) => shown.inc(messages),
     skipped: (messages) => skipped.inc(messages),
     dropped: () => dropped.inc(),
+    fannedOut: (viewer, appliedAtMs) => fanout.observe({ viewer }, Math.max(0, now() - appliedAtMs) / 1_000),
   }
 }
 

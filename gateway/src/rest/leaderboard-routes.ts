@@ -3,6 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@fastify/type-provider-typebox'
 import { VotestreamError } from '@votestream/schema/errors'
 import { requireIds } from '../identifiers.js'
+import type { Payload } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import { problemAnswer, toVotestreamError } from '../problems.js'
 import { watchExpiry } from '../token-expiry.js'
@@ -99,14 +100,14 @@ export const leaderboardRoutes =
         const { number, contestants } = event.record
         const lastEventId = headers['last-event-id']
         const stream = openEventStream(reply.raw, lastEventId === undefined ? undefined : String(lastEventId))
-        const make = async (): Promise<AsyncIterator<Buffer>> => {
+        const make = async (): Promise<AsyncIterator<Payload>> => {
           const boards = liveBoards.watch(number, contestants.length)
           return {
             async next() {
               const { value, done } = await boards.next()
               if (done) return { value: undefined, done }
               const { version, json } = bodies.of(event, value)
-              return { value: eventOf(version, json), done: false }
+              return { value: { bytes: eventOf(version, json), appliedAtMs: value.appliedAtMs }, done: false }
             },
             async return() {
               await boards.return?.()

@@ -56,7 +56,7 @@ describe('what changes, for those who look on', () => {
     await redis.hset(tallyKey(shardNumber(shard), event), { sequence, ...totals })
     await redis.hset(checkpointKey(shardNumber(shard)), { generation: GENERATION, sequence, whole_at: 0 })
   }
-  const publish = (shard: number, sequence: number, totals: number[]) => {
+  const publish = (shard: number, sequence: number, totals: number[], appliedAtMs = 0) => {
     const part = {
       event,
       shard: shardNumber(shard),
@@ -64,6 +64,7 @@ describe('what changes, for those who look on', () => {
       sequence,
       totals,
       ackedAtMs: sequence,
+      appliedAtMs,
     }
     nats.connection.publish(leaderboardSubject(event), boardPart.encode(part))
   }
@@ -109,6 +110,23 @@ describe('what changes, for those who look on', () => {
     publish(0, 9, [8, 0])
     publish(1, 10, [0, 6])
     assert.deepEqual(await next(boards), { version: 19, totals: [8, 6], ackedAtMs: 10 })
+  })
+
+  it('a board says since when its earliest change has waited, also behind one that was never taken', async () => {
+    await store(0, 0, {})
+    await store(1, 0, {})
+    const boards = live.watch(event, 2)
+    const other = live.watch(event, 2)
+    assert.equal((await next(boards)).appliedAtMs, undefined)
+    await next(other)
+    for (const [shard, appliedAtMs] of [1_000, 900].entries()) publish(shard, 9, [8, 0], appliedAtMs)
+    assert.equal((await next(boards)).appliedAtMs, 900)
+    publish(0, 10, [9, 0], 1_100)
+    assert.equal((await next(boards)).appliedAtMs, 1_100)
+    publish(0, 11, [10, 0])
+    assert.equal((await next(boards)).appliedAtMs, undefined)
+    assert.deepEqual(await next(other), { version: 20, totals: [18, 0], ackedAtMs: 11, appliedAtMs: 900 })
+    assert.equal((await next(live.watch(event, 2))).appliedAtMs, undefined)
   })
 
   it('events that are quiet are asked about together', async () => {

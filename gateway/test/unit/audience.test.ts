@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createAudience, type Patience, type Viewer } from '../../src/live/audience.js'
-import { createBroadcasts } from '../../src/live/broadcasts.js'
+import { createBroadcasts, type Payload } from '../../src/live/broadcasts.js'
+import { type LiveMetrics, NO_METRICS } from '../../src/live/live-metrics.js'
 
 const PATIENCE: Patience = { bufferedBytes: 10, bufferedBytesMax: 1_000, ms: 200 }
 
@@ -116,9 +117,9 @@ describe('an audience', () => {
 describe('broadcasts', () => {
   /** A source whose next payload is given by hand. */
   const source = () => {
-    let give: (result: IteratorResult<Buffer>) => void = () => undefined
+    let give: (result: IteratorResult<Payload>) => void = () => undefined
     const state = { made: 0, asked: 0, returned: 0 }
-    const iterator: AsyncIterator<Buffer> = {
+    const iterator: AsyncIterator<Payload> = {
       next: () =>
         new Promise((resolve) => {
           state.asked += 1
@@ -135,7 +136,8 @@ describe('broadcasts', () => {
         state.made += 1
         return iterator
       },
-      give: (text: string) => give({ value: board(text), done: false }),
+      give: (text: string, appliedAtMs?: number) =>
+        give({ value: { bytes: board(text), appliedAtMs }, done: false }),
       end: () => give({ value: undefined, done: true }),
     }
   }
@@ -197,7 +199,8 @@ describe('broadcasts', () => {
 
   it('count what was made, sent, skipped and dropped', async () => {
     const counts = { made: 0, shown: 0, skipped: 0, dropped: 0 }
-    const metrics = {
+    const metrics: LiveMetrics = {
+      ...NO_METRICS,
       made() {
         counts.made += 1
       },
@@ -234,6 +237,29 @@ describe('broadcasts', () => {
     // To three, then three times to one alone, and the last one to the two who read again. Of what was made before it
     // came, nobody skipped anything.
     assert.deepEqual(counts, { made: 4, shown: 8, skipped: 3, dropped: 1 })
+  })
+
+  it('say when a change reached the first, the middle and the last who read, and nothing of one without a time', async () => {
+    const reached: string[] = []
+    const viewers = Array.from({ length: 4 }, viewer)
+    const sentNow = (): number => viewers.filter(({ seen }) => seen.length > 0).length
+    const metrics: LiveMetrics = {
+      ...NO_METRICS,
+      fannedOut: (place, appliedAtMs) => void reached.push(`${place} ${appliedAtMs} ${sentNow()}`),
+    }
+    const broadcasts = createBroadcasts({ patience: PATIENCE, metrics })
+    const one = source()
+    for (const each of viewers) broadcasts.follow('one', one.make, each)
+    await until(() => one.state.asked === 1)
+    one.give('1', 17)
+    await until(() => one.state.asked === 2)
+    assert.deepEqual(reached, ['first 17 1', 'middle 17 2', 'last 17 4'])
+    one.give('2')
+    await until(() => one.state.asked === 3)
+    for (const each of viewers) each.bufferedBytes = 11
+    one.give('3', 18)
+    await until(() => one.state.asked === 4)
+    assert.equal(reached.length, 3)
   })
 
   it('end for everybody with their source, or with its error', async () => {

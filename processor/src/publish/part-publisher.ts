@@ -6,8 +6,17 @@ import { type BoardPart, boardPart } from '@votestream/schema/votes'
 
 /** Publishes each shard's part of a board, the latest one at most once per event, shard and tick. */
 export interface PartPublisher {
-  /** Takes the tallies that a stretch of the log touched. They may never be published: later ones replace them. */
-  offer(shard: Shard, generation: string, tallies: ReadonlyMap<EventNumber, Tally>): void
+  /**
+   * Takes the tallies that a stretch of the log touched. They may never be published: later ones replace them, and
+   * tell since when the earliest of them has been waiting to be shown.
+   * @param appliedAtMs when Redis had taken them, by the broker's clock; 0: not told
+   */
+  offer(
+    shard: Shard,
+    generation: string,
+    tallies: ReadonlyMap<EventNumber, Tally>,
+    appliedAtMs?: number,
+  ): void
   stop(): void
 }
 
@@ -29,15 +38,17 @@ export const createPartPublisher = ({ publish, tickMs }: PartPublisherOptions): 
   }
 
   return {
-    offer(shard, generation, tallies) {
+    offer(shard, generation, tallies, appliedAtMs = 0) {
       for (const [event, { totals, sequence, ackedAtMs }] of tallies) {
-        latest.set(`${shard}.${event}`, {
+        const key = `${shard}.${event}`
+        latest.set(key, {
           event,
           shard,
           generation,
           sequence,
           totals: [...totals],
           ackedAtMs,
+          appliedAtMs: latest.get(key)?.appliedAtMs || appliedAtMs,
         })
       }
       if (!timer) tick()

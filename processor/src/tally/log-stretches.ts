@@ -10,7 +10,13 @@ const STRETCH_ENTRIES_MAX = 4_000
 
 /** What to do with the log, step by step. */
 export type LogStep =
-  | { readonly do: 'apply'; readonly messages: readonly SequencedMessage[]; readonly letters: DeadLetter[] }
+  | {
+      readonly do: 'apply'
+      readonly messages: readonly SequencedMessage[]
+      /** Of each of them, milliseconds since 1970, by the broker's clock. */
+      readonly storedAtMs: readonly number[]
+      readonly letters: DeadLetter[]
+    }
   /** A message of a newer writer: nothing behind it may be applied. */
   | { readonly do: 'halt'; readonly sequence: number; readonly why: string }
 
@@ -27,29 +33,32 @@ export function* logStretches(
   { shard, shards, generation }: LogStretchesOptions,
 ): Generator<LogStep, void> {
   let messages: SequencedMessage[] = []
+  let stored: number[] = []
   let letters: DeadLetter[] = []
   let size = 0
   for (const { sequence, data, storedAtMs } of entries) {
     const read = readKnown(data, shard, shards)
     if (read instanceof UnknownVersionError) {
-      if (messages.length > 0) yield { do: 'apply', messages, letters }
+      if (messages.length > 0) yield { do: 'apply', messages, storedAtMs: stored, letters }
       yield { do: 'halt', sequence, why: `message ${sequence} of its log cannot be read (${read.message})` }
       return
     }
     messages.push({ sequence, ...read })
+    stored.push(storedAtMs)
     size += entriesIn(read)
     if (read.dead.length > 0) {
       const reasons = read.dead.map(({ reason }) => reason)
       letters.push({ shard, generation, sequence, storedAtMs, reasons, data })
     }
     if (size >= STRETCH_ENTRIES_MAX) {
-      yield { do: 'apply', messages, letters }
+      yield { do: 'apply', messages, storedAtMs: stored, letters }
       messages = []
+      stored = []
       letters = []
       size = 0
     }
   }
-  if (messages.length > 0) yield { do: 'apply', messages, letters }
+  if (messages.length > 0) yield { do: 'apply', messages, storedAtMs: stored, letters }
 }
 
 const readKnown = (data: Uint8Array, shard: Shard, shards: number): ReadMessage | UnknownVersionError => {

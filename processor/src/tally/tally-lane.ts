@@ -14,6 +14,7 @@ import { createLaneHalt, type LaneHalt } from './lane-halt.js'
 import { logStretches } from './log-stretches.js'
 import { seeding } from './seed.js'
 import { type SequencedMessage, stretchCall } from './stretch.js'
+import type { TallyMetrics } from './tally-metrics.js'
 import { createView, type View } from './view.js'
 import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './view-decision.js'
 
@@ -28,6 +29,8 @@ export interface TallyLaneOptions {
   readonly publisher: PartPublisher
   readonly deadLetters: Pick<DeadLetters, 'put'>
   readonly halts: Pick<Halts, 'set' | 'clear'>
+  /** Without them nothing is measured, and parts of boards do not say when they were applied. */
+  readonly metrics?: TallyMetrics
   readonly signal: AbortSignal
   readonly lookEveryMs?: number
 }
@@ -122,6 +125,7 @@ const follow = async (
 
 interface Stretch {
   readonly messages: readonly SequencedMessage[]
+  readonly storedAtMs: readonly number[]
   readonly letters: readonly DeadLetter[]
   readonly from: Checkpoint
   /** The checkpoint that the stretch follows on. */
@@ -130,7 +134,7 @@ interface Stretch {
 
 /** @returns false when the view is not where the stretch begins: nothing was applied. */
 const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): Promise<boolean> => {
-  const { shard, shards, deadLetters, publisher, logger } = options
+  const { shard, shards, deadLetters, publisher, metrics, logger } = options
   const { messages, letters, from, previous } = stretch
   const { generation } = from
   // 1. Put aside what is dead. Dying here: it is read again from the checkpoint, and put again it is there once.
@@ -148,7 +152,10 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   }
   // 3. Show it. Dying here: whoever looks reads it from Redis.
   const sequence = messages.at(-1)?.sequence ?? previous
-  if (mayBeShown(sequence, from)) publisher.offer(shard, generation, boardsOf(answer.tallies))
+  // A view that is made anew repeats what was processed long ago: nothing is measured of that.
+  if (!mayBeShown(sequence, from)) return true
+  const appliedAtMs = metrics?.applied(stretch.storedAtMs)
+  publisher.offer(shard, generation, boardsOf(answer.tallies), appliedAtMs)
   return true
 }
 

@@ -32,4 +32,23 @@ describe('the publisher of parts', () => {
     assert.deepEqual(published[1]?.totals, [4])
     publisher.stop()
   })
+
+  it('tells since when the earliest change has waited that a part is the first to show', async () => {
+    const published: BoardPart[] = []
+    const publisher = createPartPublisher({ publish: (_event, part) => void published.push(part), tickMs: 5 })
+    const event = eventNumber(3)
+    const offer = (sequence: number, appliedAtMs?: number) =>
+      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]), appliedAtMs)
+    for (const sequence of [1, 2, 3]) offer(sequence, 100 + sequence)
+    while (published.length < 2) await new Promise(setImmediate)
+    offer(4)
+    offer(5, 105)
+    while (published.at(-1)?.sequence !== 5) await new Promise(setImmediate)
+    assert.deepEqual(
+      published.slice(0, 2).map(({ appliedAtMs }) => appliedAtMs),
+      [101, 102],
+    )
+    assert.equal(published.at(-1)?.appliedAtMs, 105)
+    publisher.stop()
+  })
 })

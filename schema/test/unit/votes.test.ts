@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { contestantIndex, eventNumber, VOTER_NUMBER_MAX, voterNumber } from '../../src/numbers.js'
+import {
+  contestantIndex,
+  eventNumber,
+  shardNumber,
+  VOTER_NUMBER_MAX,
+  voterNumber,
+} from '../../src/numbers.js'
 import {
   ATTEMPT_LIMIT,
+  boardPart,
   closeReply,
   decodeOutcomes,
   encodeOutcomes,
@@ -67,6 +74,20 @@ describe('messages of the vote path', () => {
       () => logMessage.decode(damaged),
       (error: Error) => !(error instanceof UnknownVersionError),
     )
+  })
+
+  it('a part of a board that does not say when it was applied reads as 0', () => {
+    const part = {
+      event: eventNumber(3),
+      shard: shardNumber(1),
+      generation: 'g',
+      sequence: 7,
+      totals: [1],
+      ackedAtMs: 5,
+    }
+    assert.equal(boardPart.decode(boardPart.encode(part)).appliedAtMs, 0)
+    const told = boardPart.decode(boardPart.encode({ ...part, appliedAtMs: 1_700_000_000_123 }))
+    assert.deepEqual([told.appliedAtMs, told.sequence, told.ackedAtMs], [1_700_000_000_123, 7, 5])
   })
 
   it('outcomes keep their order, and “not the owner” is no outcome', () => {

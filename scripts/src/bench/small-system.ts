@@ -36,6 +36,7 @@ export interface SmallEvent {
 export interface SmallGateway {
   readonly port: number
   readonly pid: number
+  readonly metricsUrl: string
   /** SIGTERM, until it is gone, and then a new one on the same port, until it is ready. */
   restart(): Promise<void>
 }
@@ -62,6 +63,13 @@ export interface SmallSystem {
 export interface ProcessGroup {
   readonly name: 'gateway' | 'ingest' | 'processor' | 'nats' | 'redis' | 'clickhouse'
   readonly pids: readonly number[]
+  /** One for each process of ours, or for those of one gateway together. */
+  readonly metricsUrls: readonly string[]
+}
+
+/** A process of ours with its private address. */
+interface SmallService extends ServerProcess {
+  readonly metricsUrl: string
 }
 
 export interface SmallSystemOptions {
@@ -134,19 +142,13 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
         ...options.env,
       },
     }
-    const startService = async (...[service, own = {}, name]: ServiceArguments): Promise<ServerProcess> => {
-      const spec = serviceSpec(
-        service,
-        await freePort(),
-        { ...program, env: { ...program.env, ...own } },
-        name,
-      )
-      return startServer({ ...spec, detached: false, stopTimeoutMs: 20_000 })
+    const startService = async (...[service, own = {}, name]: ServiceArguments): Promise<SmallService> => {
+      const metricsPort = await freePort()
+      const spec = serviceSpec(service, metricsPort, { ...program, env: { ...program.env, ...own } }, name)
+      const started = await startServer({ ...spec, detached: false, stopTimeoutMs: 20_000 })
+      return { ...started, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics` }
     }
-    const startServices = async (
-      service: 'ingest' | 'processor',
-      count: number,
-    ): Promise<ServerProcess[]> => {
+    const startServices = async (service: 'ingest' | 'processor', count: number): Promise<SmallService[]> => {
       const started = await Promise.all(
         Array.from({ length: count }, (_, index) => startService(service, {}, `${service}-${index}`)),
       )
@@ -165,6 +167,8 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
     for (const gateway of gateways) stops.push(gateway.stop)
     const tokens = createTokens({ secret: JWT_SECRET, ids, ttlSeconds: 24 * 3_600 })
     const pidsOf = (running: readonly { readonly pid: number }[]) => running.map(({ pid }) => pid)
+    const metricsOf = (running: readonly { readonly metricsUrl: string }[]) =>
+      running.map(({ metricsUrl }) => metricsUrl)
     const gatewayPids = async (): Promise<number[]> => [
       ...pidsOf(gateways),
       ...(await childrenOf(pidsOf(gateways))),
@@ -177,12 +181,12 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
       gateways,
       gatewayPids,
       processes: async () => [
-        { name: 'gateway', pids: await gatewayPids() },
-        { name: 'ingest', pids: pidsOf(ingests) },
-        { name: 'processor', pids: pidsOf(processors) },
-        { name: 'nats', pids: [servers.get('nats').pid] },
-        { name: 'redis', pids: [servers.get('redis').pid] },
-        ...(archive ? [{ name: 'clickhouse', pids: [servers.get('clickhouse').pid] } as const] : []),
+        { name: 'gateway', pids: await gatewayPids(), metricsUrls: metricsOf(gateways) },
+        { name: 'ingest', pids: pidsOf(ingests), metricsUrls: metricsOf(ingests) },
+        { name: 'processor', pids: pidsOf(processors), metricsUrls: metricsOf(processors) },
+        ...(archive ? (['nats', 'redis', 'clickhouse'] as const) : (['nats', 'redis'] as const)).map(
+          (name) => ({ name, pids: [servers.get(name).pid], metricsUrls: [] }),
+        ),
       ],
       viewerToken: () => tokens.issue({ scopes: ['results:read'] }),
       voter: (number) => ({ userId: ids.userId(voterNumber(number)), token: voterTokenOf(tokens, number) }),
@@ -247,7 +251,7 @@ const makeEvents = async (
 }
 
 const startGateway = async (
-  startService: (...given: ServiceArguments) => Promise<ServerProcess>,
+  startService: (...given: ServiceArguments) => Promise<SmallService>,
   name: string,
 ): Promise<SmallGateway & { stop(): Promise<void> }> => {
   let port = await freePort()
@@ -261,6 +265,9 @@ const startGateway = async (
     port,
     get pid() {
       return running.pid
+    },
+    get metricsUrl() {
+      return running.metricsUrl
     },
     async restart() {
       await running.stop()

@@ -1,16 +1,12 @@
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
 import { type RequestSource, sameRequest, wireText } from '../../load/request-source.js'
 import { voteRequests } from '../../load/vote-requests.js'
+import { votesOnBoard } from '../board-votes.js'
 import { startChild } from '../child.js'
+import type { Group } from '../closed-votes.js'
 import { CONTESTANTS } from '../fanout/shown-board.js'
 import { startSmallSystem } from '../small-system.js'
 import type { PeerStores } from './contenders/peer.js'
-
-/** Processes of one kind, whose processor time counts. */
-export interface Group {
-  readonly name: string
-  readonly pids: readonly number[]
-}
 
 /** One interface that takes votes. */
 export interface Contender {
@@ -140,12 +136,6 @@ const startVotestream = async (stops: (() => Promise<void>)[], profiles: string 
       requests: (count) => votes(count, graphqlShare),
       perSecondMax: 25_000,
     }),
-    async counted(): Promise<number> {
-      const board = await fetch(`http://127.0.0.1:${gateway.port}/v1/event/${event.id}/leaderboard`, {
-        headers: { authorization: `Bearer ${system.viewerToken()}` },
-      })
-      const { contestants } = (await board.json()) as { contestants: { total_votes: number }[] }
-      return contestants.reduce((sum, { total_votes: votes }) => sum + votes, 0)
-    },
+    counted: () => votesOnBoard(system),
   }
 }

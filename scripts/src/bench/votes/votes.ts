@@ -1,10 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { monotonicMs } from '../../load/clock.js'
-import { type LoadResult, prepareLoad } from '../../load/run-load.js'
+import { countedOnce } from '../board-votes.js'
+import { type ClosedFigures, measureClosedVotes } from '../closed-votes.js'
 import { median } from '../median.js'
 import type { Say } from '../part.js'
-import { usageOf } from '../process-usage.js'
-import { type Contender, type Contenders, SHARDS, startContenders } from './contenders.js'
+import { type Contender, SHARDS, startContenders } from './contenders.js'
 
 export interface VotesOptions {
   readonly connections: readonly number[]
@@ -20,20 +18,9 @@ export interface VotesOptions {
 }
 
 /** Medians over the rounds. */
-export interface VotesFigures {
+export interface VotesFigures extends ClosedFigures {
   readonly contender: string
   readonly connections: number
-  readonly perSecond: number
-  /** Processor time of all processes, for one vote. */
-  readonly cpuMicroseconds: number
-  /** The same by kind of process. */
-  readonly byProcess: Readonly<Record<string, number>>
-  /** Of a request as it goes over the wire, without the heads of TCP. */
-  readonly requestBytes: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  /** Votes that were not acknowledged. */
-  readonly faults: number
 }
 
 export interface VotesOutcome {
@@ -52,8 +39,8 @@ export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome>
   const samples = new Map<string, VotesFigures[]>()
   let acknowledged = 0
   const measure = async (contender: Contender, count: number, seconds: number): Promise<VotesFigures> => {
-    const { figures, load } = await measureOne(contender, count, seconds)
-    if (contender.name.startsWith('Votestream')) acknowledged += load.acknowledged
+    const { figures, acknowledged: now } = await measureOne(contender, count, seconds)
+    if (contender.name.startsWith('Votestream')) acknowledged += now
     return figures
   }
   try {
@@ -72,81 +59,23 @@ export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome>
         }
       }
     }
-    const counted = await countedOnce(contenders, acknowledged)
+    const counted = await countedOnce(contenders.counted, acknowledged)
     return { figures: [...samples.values()].map(medianOf), shards: SHARDS, acknowledged, counted }
   } finally {
     await contenders.stop()
   }
 }
 
-/** Until everybody works at full speed. */
-const RAMP_SECONDS = 1.5
-const START_IN_MS = 300
 const TIMEOUT_MS = 20_000
 
 const measureOne = async (
   { name, port, processes, requests, perSecondMax }: Contender,
   connections: number,
   seconds: number,
-): Promise<{ figures: VotesFigures; load: LoadResult }> => {
-  const source = requests(Math.round(perSecondMax * (RAMP_SECONDS + seconds)))
-  const load = await prepareLoad({
-    target: { host: '127.0.0.1', port, isTls: false },
-    requests: source,
-    pace: { mode: 'closed', rampSeconds: RAMP_SECONDS, seconds },
-    processes: 1,
-    connections,
-    timeoutMs: TIMEOUT_MS,
-    repeat: source.count === 1,
-  })
-  try {
-    const startMs = monotonicMs() + START_IN_MS
-    const usage = sampleUsage(processes, startMs + RAMP_SECONDS * 1_000, seconds)
-    const result = await load.run(startMs)
-    const used = await usage
-    const { acknowledged, seconds: measured } = result.measured
-    const byProcess = Object.fromEntries(used.map(([kind, cpu]) => [kind, (cpu * 1e6) / acknowledged]))
-    const figures = {
-      contender: name,
-      connections,
-      perSecond: acknowledged / measured,
-      cpuMicroseconds: Object.values(byProcess).reduce((sum, each) => sum + each, 0),
-      byProcess,
-      requestBytes: Buffer.byteLength(source.at(0).text),
-      p50Ms: result.all.service.atMs(50),
-      p99Ms: result.all.service.atMs(99),
-      faults: result.sent - result.acknowledged,
-    }
-    return { figures, load: result }
-  } finally {
-    await load.stop()
-  }
-}
-
-/** Processor seconds of each kind of process, from a time of the monotonic clock on. */
-const sampleUsage = async (
-  processes: Contender['processes'],
-  fromMs: number,
-  seconds: number,
-): Promise<[kind: string, cpuSeconds: number][]> => {
-  const look = () => processes.map(({ pids }) => usageOf(pids).cpuSeconds)
-  await pause(Math.max(0, fromMs - monotonicMs()))
-  const from = look()
-  await pause(Math.max(0, fromMs + seconds * 1_000 - monotonicMs()))
-  return look().map((cpu, index) => [processes[index]?.name ?? '', cpu - (from[index] ?? 0)])
-}
-
-const COUNTED_WITHIN_MS = 20_000
-
-/** The board, as soon as it has so many votes, or when it has had time enough. */
-const countedOnce = async ({ counted }: Contenders, wanted: number): Promise<number> => {
-  const untilMs = monotonicMs() + COUNTED_WITHIN_MS
-  let count = await counted()
-  while (count < wanted && monotonicMs() < untilMs) {
-    await pause(200)
-    count = await counted()
-  }
-  return count
+): Promise<{ figures: VotesFigures; acknowledged: number }> => {
+  const closed = { port, processes, requests, perSecondMax, connections, seconds, timeoutMs: TIMEOUT_MS }
+  const { acknowledged, ...figures } = await measureClosedVotes(closed)
+  return { figures: { contender: name, connections, ...figures }, acknowledged }
 }
 
 const medianOf = (samples: readonly VotesFigures[]): VotesFigures => {
