@@ -142,6 +142,36 @@ describe('group commit', () => {
     assert.deepEqual(second.items, [2])
   })
 
+  it('a second batch leaves once it is as large as the first one, and no item waits when it is alone', () => {
+    const machine = machineFor(10)
+    machine.add(1)
+    assert.deepEqual(appendOf(machine.next()).items, [1])
+    machine.add(2)
+    // Alone behind one that is alone.
+    const second = appendOf(machine.next())
+    assert.deepEqual(second.items, [2])
+    const crowd = machineFor(10)
+    for (const item of [1, 2, 3]) crowd.add(item)
+    const first = appendOf(crowd.next())
+    for (const item of [4, 5]) crowd.add(item)
+    assert.equal(crowd.next(), undefined)
+    crowd.add(6)
+    assert.deepEqual(appendOf(crowd.next()).items, [4, 5, 6])
+    for (const item of [7, 8]) crowd.add(item)
+    crowd.appended(first, 'stored')
+    assert.equal(crowd.next(), undefined)
+  })
+
+  it('what is smaller than the first batch leaves when that is on disk', () => {
+    const machine = machineFor(10)
+    for (const item of [1, 2, 3]) machine.add(item)
+    const first = appendOf(machine.next())
+    machine.add(4)
+    assert.equal(machine.next(), undefined)
+    machine.appended(first, 'stored')
+    assert.deepEqual(appendOf(machine.next()).items, [4])
+  })
+
   it('a writer that finds another one in its log tells nothing more', () => {
     const world = createWorld()
     world.append('other', [9], 0)
