@@ -1,9 +1,9 @@
 // The viewers of a contender, in a process of their own: what they received is what counts as delivered.
 
 import { setTimeout as pause } from 'node:timers/promises'
+import { frameBytes } from '../load/frames.js'
+import { type LiveSocket, openLiveSocket } from '../load/live-socket.js'
 import { QUERY } from './fanout/shown-board.js'
-import { frameBytes } from './frames.js'
-import { type LiveSocket, openLiveSocket } from './live-socket.js'
 import { quantile } from './median.js'
 
 /** How a contender is spoken to. */
@@ -87,11 +87,12 @@ const open = (url: string, dialect: Dialect, stops = false): Promise<void> =>
     const localAddress = `127.0.0.${1 + (readers.length % ADDRESSES)}`
     readers.push(reader)
     reader.socket = openLiveSocket({
-      port: Number(new URL(url).port),
+      target: { host: '127.0.0.1', port: Number(new URL(url).port), isTls: false },
+      host: '127.0.0.1',
       path: PATHS[dialect.name],
       protocol: dialect.name === 'graphql' ? 'graphql-transport-ws' : undefined,
       localAddress,
-      onError: reject,
+      onClose: (reason) => reject(new Error(reason)),
       onOpen(socket) {
         if (dialect.name === 'plain') resolve()
         if (dialect.name !== 'graphql') return

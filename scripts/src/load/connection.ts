@@ -1,5 +1,5 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
+import { openSocket } from './open-socket.js'
 import { CONNECTION_LOST, MALFORMED_ANSWER } from './outcomes.js'
 import type { Outcome, Target } from './protocol.js'
 import { type Parsed, parseResponse } from './response.js'
@@ -30,9 +30,6 @@ type State = 'opening' | 'free' | 'busy' | 'waiting' | 'closed'
 /** A connection that was lost is opened again after so long. */
 const AGAIN_MS = 100
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
-
-// One for all: what is read is parsed before anything else is read.
-const memory = Buffer.allocUnsafe(64 * 1024)
 
 export const openConnection = (target: Target, events: ConnectionEvents): Connection => {
   let state: State = 'opening'
@@ -67,8 +64,8 @@ export const openConnection = (target: Target, events: ConnectionEvents): Connec
   const open = (): void => {
     if (state === 'closed') return
     state = 'opening'
-    const own = openSocket(target, (length) => {
-      if (own === socket) settle(own, answer.take(memory.subarray(0, length)))
+    const own = openSocket(target, (bytes) => {
+      if (own === socket) settle(own, answer.take(bytes))
     })
     socket = own
     own.on(target.isTls ? 'secureConnect' : 'connect', () => {
@@ -126,17 +123,4 @@ const createAnswer = () => {
       gathered = undefined
     },
   }
-}
-
-const openSocket = ({ host, port, isTls }: Target, take: (length: number) => void): Socket => {
-  const callback = (length: number): boolean => {
-    take(length)
-    return true
-  }
-  const onread = { buffer: memory, callback }
-  if (!isTls) return connectTcp({ host, port, noDelay: true, onread })
-  // An address is no name of a server.
-  const named = isIP(host) ? {} : { servername: host }
-  const options = { host, port, ...named, ALPNProtocols: ['http/1.1'], onread }
-  return connectTls(options).setNoDelay(true)
 }

@@ -1,6 +1,7 @@
-import { WebSocket } from 'ws'
+import { type LiveSocket, type LiveSocketOptions, openLiveSocket } from './live-socket.js'
 import type { ObservedBoard, Observer } from './observer.js'
 import { settling } from './settling.js'
+import { targetOf } from './target.js'
 
 export interface ViewerOptions {
   /** `ws://host:port/graphql`. */
@@ -38,7 +39,8 @@ export const openViewer = (
   let reconnects = -1
   let backwards = 0
   let isClosed = false
-  let socket: WebSocket
+  let socket: LiveSocket
+  const place = placeOf(url)
   const { promise: shown, resolve, reject } = settling<void>()
 
   const take = (data: Buffer, isFirst: boolean): void => {
@@ -57,29 +59,30 @@ export const openViewer = (
   const open = (): void => {
     reconnects += 1
     let isFirst = true
-    const own = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false })
-    socket = own
-    own.on('error', (error) => reject(error))
-    own.on('open', () => {
-      const payload = { Authorization: `Bearer ${token}` }
-      own.send(JSON.stringify({ type: 'connection_init', payload }))
-    })
-    own.on('close', (code, reason) => {
-      reject(new Error(`a viewer was refused: ${code} ${reason}`))
-      if (!isClosed) setTimeout(open, AGAIN_MS)
-    })
-    own.on('message', (data: Buffer) => {
-      if (data.includes('"version":')) {
-        take(data, isFirst)
-        isFirst = false
-        return
-      }
-      const text = data.toString()
-      if (text.includes('"connection_ack"')) {
-        const payload = { query: QUERY, variables: { id: eventId } }
-        own.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
-      } else if (text.includes('"ping"')) own.send('{"type":"pong"}')
-      else reject(new Error(`a viewer was told ${text.slice(0, 500)}`))
+    socket = openLiveSocket({
+      ...place,
+      protocol: 'graphql-transport-ws',
+      onOpen(own) {
+        const payload = { Authorization: `Bearer ${token}` }
+        own.send(JSON.stringify({ type: 'connection_init', payload }))
+      },
+      onClose(reason) {
+        reject(new Error(`a viewer was refused: ${reason}`))
+        if (!isClosed) setTimeout(open, AGAIN_MS)
+      },
+      onText(data, own) {
+        if (data.includes('"version":')) {
+          take(data, isFirst)
+          isFirst = false
+          return
+        }
+        const text = data.toString()
+        if (text.includes('"connection_ack"')) {
+          const payload = { query: QUERY, variables: { id: eventId } }
+          own.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
+        } else if (text.includes('"ping"')) own.send('{"type":"pong"}')
+        else reject(new Error(`a viewer was told ${text.slice(0, 500)}`))
+      },
     })
   }
   open()
@@ -96,6 +99,12 @@ export const openViewer = (
       socket.terminate()
     },
   }
+}
+
+const placeOf = (text: string): Pick<LiveSocketOptions, 'target' | 'host' | 'path'> => {
+  const url = new URL(text)
+  const target = targetOf(text.replace(/^ws/, 'http'))
+  return { target, host: url.host, path: url.pathname }
 }
 
 const numberBehind = (data: Buffer, name: string): number => {

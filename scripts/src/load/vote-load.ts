@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicMs } from './clock.js'
 import { type EndToEnd, measureEndToEnd } from './end-to-end.js'
 import { openPollingStation, type PollingStation } from './polling-station.js'
-import type { Target } from './protocol.js'
 import { type LoadResult, prepareLoad } from './run-load.js'
 import { type OpenPace, requestsOf, spanMs } from './schedule.js'
 import type { SecondFigures } from './seconds.js'
+import { targetOf } from './target.js'
 import {
   exitStatus,
   type GeneratorBounds,
@@ -103,13 +103,6 @@ export const runVoteLoad = async (options: VoteLoadOptions): Promise<VoteLoadOut
 const START_IN_MS = 300
 /** How long the last votes may take to the viewers. */
 const SEEN_WITHIN_MS = 5_000
-
-export const targetOf = (url: string): Target => {
-  const { protocol, hostname, port } = new URL(url)
-  const isTls = protocol === 'https:'
-  // An IPv6 address stands in brackets in a URL, and without them for a socket.
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)), isTls }
-}
 
 const watch = (options: VoteLoadOptions, { event }: PollingStation): Promise<Viewers> =>
   startViewers({

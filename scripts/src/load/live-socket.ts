@@ -1,52 +1,48 @@
 import { randomBytes } from 'node:crypto'
-import { connect } from 'node:net'
 import { clientFrame, createFrameReader, type Frame, OPCODE } from './frames.js'
+import { openSocket } from './open-socket.js'
+import type { Target } from './protocol.js'
 
 export interface LiveSocket {
   send(text: string): void
   /** Reads nothing more. */
   pause(): void
+  /** Without a word; `onClose` hears of it, too. */
   terminate(): void
 }
 
 export interface LiveSocketOptions {
-  readonly port: number
+  readonly target: Target
+  /** Of the `host` header. */
+  readonly host: string
   readonly path: string
   readonly protocol: string | undefined
-  readonly localAddress: string
+  /** Each address of one's own has ports for a few ten thousand. */
+  readonly localAddress?: string
   readonly onOpen: (socket: LiveSocket) => void
   /** A text; the bytes are only good until it returns. */
   readonly onText: (text: Buffer, socket: LiveSocket) => void
-  readonly onError: (error: Error) => void
+  /** Once, however it ended: what the server said, or what went wrong. */
+  readonly onClose: (reason: string) => void
 }
 
-/** All connections are read into this, one after the other. */
-const memory = Buffer.allocUnsafe(256 * 1024)
 const HEAD_END = '\r\n\r\n'
+const SWITCHED = Buffer.from('HTTP/1.1 101')
 
 /**
  * A WebSocket that takes half of the processor time of a full client, so that thousands of them leave the machine to what
- * is measured: every connection is read into the same memory, and nothing is checked but what is counted.
+ * is measured: its bytes are not copied, and nothing is checked but what is counted.
  */
 export const openLiveSocket = (options: LiveSocketOptions): LiveSocket => {
-  const { port, path, protocol, localAddress, onOpen, onText, onError } = options
-  const read = createFrameReader((frame) => take(frame))
+  const { target, host, path, protocol, localAddress, onOpen, onText, onClose } = options
   let opened = false
-  const socket = connect({
-    port,
-    host: '127.0.0.1',
-    localAddress,
-    noDelay: true,
-    onread: {
-      buffer: memory,
-      callback(length, bytes) {
-        const arrived = Buffer.from(bytes.buffer, bytes.byteOffset, length)
-        if (opened) read(arrived)
-        else open(arrived)
-        return true
-      },
-    },
-  })
+  let reason = 'the connection was closed'
+  const read = createFrameReader((frame) => take(frame))
+  const socket = openSocket(target, (bytes) => (opened ? read(bytes) : open(bytes)), localAddress)
+  const fail = (why: string): void => {
+    reason = why
+    socket.destroy()
+  }
   const live: LiveSocket = {
     send: (text) => void socket.write(clientFrame(OPCODE.text, Buffer.from(text))),
     pause: () => void socket.pause(),
@@ -55,12 +51,12 @@ export const openLiveSocket = (options: LiveSocketOptions): LiveSocket => {
   const take = ({ opcode, payload }: Frame): void => {
     if (opcode === OPCODE.text) onText(payload, live)
     else if (opcode === OPCODE.ping) socket.write(clientFrame(OPCODE.pong, payload))
-    else if (opcode === OPCODE.close) onError(new Error(`closed by the server: ${payload.subarray(2)}`))
+    else if (opcode === OPCODE.close) fail(closingOf(payload))
   }
   const open = (bytes: Buffer): void => {
     const end = bytes.indexOf(HEAD_END)
-    if (!bytes.subarray(0, 12).equals(Buffer.from('HTTP/1.1 101')) || end === -1) {
-      onError(new Error(`not opened: ${bytes.subarray(0, 200)}`))
+    if (!bytes.subarray(0, SWITCHED.length).equals(SWITCHED) || end === -1) {
+      fail(`it was not opened: ${bytes.subarray(0, 200)}`)
       return
     }
     opened = true
@@ -68,15 +64,21 @@ export const openLiveSocket = (options: LiveSocketOptions): LiveSocket => {
     const behind = bytes.subarray(end + HEAD_END.length)
     if (behind.length > 0) read(behind)
   }
-  socket.on('error', onError)
-  socket.on('connect', () => socket.write(upgradeOf(path, protocol)))
+  socket.on('error', (error) => {
+    reason = error.message
+  })
+  socket.on('close', () => onClose(reason))
+  socket.write(upgradeOf(host, path, protocol))
   return live
 }
 
-const upgradeOf = (path: string, protocol: string | undefined): string =>
+const closingOf = (payload: Buffer): string =>
+  payload.length < 2 ? 'closed by the server' : `${payload.readUInt16BE(0)} ${payload.subarray(2)}`
+
+const upgradeOf = (host: string, path: string, protocol: string | undefined): string =>
   [
     `GET ${path} HTTP/1.1`,
-    'host: 127.0.0.1',
+    `host: ${host}`,
     'connection: Upgrade',
     'upgrade: websocket',
     'sec-websocket-version: 13',

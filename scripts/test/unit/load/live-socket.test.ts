@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { WebSocketServer } from 'ws'
-import { createFrameReader } from '../../src/bench/frames.js'
-import { openLiveSocket } from '../../src/bench/live-socket.js'
+import { createFrameReader } from '../../../src/load/frames.js'
+import { openLiveSocket } from '../../../src/load/live-socket.js'
 
 /** A server's frame, as RFC 6455 has it. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
@@ -18,7 +18,7 @@ const frameOf = (opcode: number, payload: Buffer): Buffer => {
   return Buffer.concat([head, payload])
 }
 
-describe('the sockets of the bench', () => {
+describe('the sockets of viewers', () => {
   it('read the same frames, wherever the bytes are cut', () => {
     const frames = fc.array(
       fc.tuple(fc.constantFrom(1, 9), fc.constantFrom(0, 1, 125, 126, 300, 65_535, 70_000)),
@@ -49,15 +49,16 @@ describe('the sockets of the bench', () => {
     try {
       await once(server, 'listening')
       const said: string[] = []
-      const failed = new Promise<Error>((resolve) => {
+      const closed = new Promise<string>((resolve) => {
         openLiveSocket({
-          port: (server.address() as AddressInfo).port,
+          target: { host: '127.0.0.1', port: (server.address() as AddressInfo).port, isTls: false },
+          host: '127.0.0.1',
           path: '/',
           protocol: 'one',
           localAddress: '127.0.0.2',
           onOpen: (socket) => socket.send('x'.repeat(1_000)),
           onText: (text) => said.push(String(text)),
-          onError: resolve,
+          onClose: resolve,
         })
       })
       const [socket] = await once(server, 'connection')
@@ -68,9 +69,14 @@ describe('the sockets of the bench', () => {
       socket.ping('still there?')
       const [answered] = await once(socket, 'pong')
       assert.equal(String(answered), 'still there?')
-      assert.deepEqual(said, ['ä'])
+      socket.send('first, ', { fin: false })
+      socket.ping()
+      socket.send('second, ', { fin: false })
+      socket.send('last', { fin: true })
+      await once(socket, 'pong')
+      assert.deepEqual(said, ['ä', 'first, second, last'])
       socket.close(1013, 'too slow')
-      assert.match((await failed).message, /too slow/)
+      assert.equal(await closed, '1013 too slow')
     } finally {
       for (const client of server.clients) client.terminate()
       server.close()

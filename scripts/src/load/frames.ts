@@ -1,27 +1,40 @@
 import { randomBytes } from 'node:crypto'
 
-/** A WebSocket frame (RFC 6455) as a server sends it: whole, and not masked. */
+/** What a server sends in one WebSocket frame (RFC 6455), or in several that belong together. */
 export interface Frame {
   readonly opcode: number
   readonly payload: Buffer
 }
 
-export const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 } as const
+export const OPCODE = { more: 0, text: 1, close: 8, ping: 9, pong: 10 } as const
 
 /**
- * Gives the frames in the bytes of one connection, each once it is whole.
+ * Gives what is in the bytes of one connection, each once it is whole.
  * @param onFrame its payload is only good until it returns: the bytes are read into the same memory again
  */
 export const createFrameReader = (onFrame: (frame: Frame) => void): ((bytes: Buffer) => void) => {
   let rest: Buffer | undefined
+  let begun: Frame | undefined
+  const take = (isLast: boolean, opcode: number, payload: Buffer): void => {
+    const isPart = opcode === OPCODE.more && begun
+    const whole = isPart
+      ? { ...isPart, payload: Buffer.concat([isPart.payload, payload]) }
+      : { opcode, payload }
+    if (!isLast) begun = isPart ? whole : { opcode, payload: Buffer.from(payload) }
+    else {
+      // Between the parts of a text there may be a ping.
+      if (isPart) begun = undefined
+      onFrame(whole)
+    }
+  }
   return (bytes) => {
     const all = rest ? Buffer.concat([rest, bytes]) : bytes
     let at = 0
     for (let end = frameEnd(all, at); end !== undefined; end = frameEnd(all, at)) {
-      const opcode = (all[at] ?? 0) & 15
+      const first = all[at] ?? 0
       const payload = all.subarray(end - payloadLength(all, at), end)
       at = end
-      onFrame({ opcode, payload })
+      take((first & 128) !== 0, first & 15, payload)
     }
     // A copy: what was read is overwritten.
     rest = at < all.length ? Buffer.from(all.subarray(at)) : undefined
