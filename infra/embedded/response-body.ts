@@ -1,4 +1,4 @@
-import { createReadStream, type Stats, statSync, unlinkSync } from 'node:fs'
+import { createReadStream, rmSync, type Stats, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -57,7 +57,8 @@ function statistics(file: string): Stats | undefined {
 
 function opened(file: string): Readable {
   const stream = createReadStream(file, { highWaterMark: 256 * 1024 })
-  stream.once('open', () => unlinkSync(file))
+  // Whoever asked may have gone meanwhile, and the file with it.
+  stream.once('open', () => rmSync(file, { force: true }))
   return stream
 }
 

@@ -79,10 +79,10 @@ export const openArchiveTables = ({
   const votesLog = qualified('votes_log', database)
   const windowTallies = qualified('window_tallies', database)
 
-  const insert = async (table: string, columns: string, ...rows: readonly Buffer[]): Promise<void> => {
+  const insert = async (table: string, columns: string, rows: Buffer): Promise<void> => {
     const { stream } = await clickhouse.exec({
       query: `INSERT INTO ${table} (${columns}) FORMAT RowBinary`,
-      values: Readable.from(rows, { objectMode: false }),
+      values: Readable.from([rows], { objectMode: false }),
       clickhouse_settings: INSERT_SETTINGS,
       abort_signal: signal,
     })
@@ -162,7 +162,7 @@ export const openArchiveTables = ({
       })
     },
     insertRows: (rows) => insert(votesLog, LOG_COLUMNS, encodeLogRows(source, rows)),
-    insertPacked: (rows) => insert(votesLog, LOG_COLUMNS, ...rows),
+    insertPacked: (rows) => insert(votesLog, LOG_COLUMNS, Buffer.concat(rows)),
     insertDecisions: (rows) =>
       insert(qualified('decisions_log', database), DECISION_COLUMNS, encodeDecisionRows(source, rows)),
     insertDead: (rows) =>
