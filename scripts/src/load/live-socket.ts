@@ -30,8 +30,8 @@ const HEAD_END = '\r\n\r\n'
 const SWITCHED = Buffer.from('HTTP/1.1 101')
 
 /**
- * A WebSocket that takes half of the processor time of a full client, so that thousands of them leave the machine to what
- * is measured: its bytes are not copied, and nothing is checked but what is counted.
+ * A WebSocket that takes less processor time than a full client, so that thousands of them leave the machine to what is
+ * measured: its bytes are not copied, and nothing is checked but what is counted.
  */
 export const openLiveSocket = (options: LiveSocketOptions): LiveSocket => {
   const { target, host, path, protocol, localAddress, onOpen, onText, onClose } = options
