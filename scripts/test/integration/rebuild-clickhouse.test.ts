@@ -45,10 +45,10 @@ describe('npm run rebuild -- --clickhouse', function () {
       FROM votes_log WHERE event = ${EVENT} AND voter = 36 LIMIT 1`)
     await command(`INSERT INTO window_tallies SELECT * REPLACE (minute - INTERVAL 1 HOUR AS minute)
       FROM window_tallies FINAL WHERE event = ${EVENT} AND contestant = 2 AND shard = 0 LIMIT 1`)
-    assert.equal(await system.booksAgree(), false)
+    assert.notEqual(await system.differences(), '')
   }
   const agreed = async () => {
-    assert.equal(await system.booksAgree(), true)
+    assert.equal(await system.differences(), '')
     assert.equal(await count(`SELECT count() FROM votes_log WHERE voter > 2000000`), 0)
     assert.equal(await count(`SELECT count() FROM system.databases WHERE name LIKE 'votestream_%'`), 0)
   }
@@ -77,7 +77,7 @@ describe('npm run rebuild -- --clickhouse', function () {
   it('mends one event while votes arrive, and writes no row of another one', async () => {
     await damage()
     await command(`INSERT INTO votes_log SELECT * REPLACE (voter + 2000000 AS voter)
-      FROM votes_log WHERE event = ${OTHER} ORDER BY sequence, position LIMIT 1`)
+      FROM votes_log WHERE event = ${OTHER} AND shard = 1 ORDER BY sequence, position LIMIT 1`)
     const stopVoting = system.keepVoting()
     const output = await rebuilt('--event', String(EVENT))
     await stopVoting()
