@@ -48,6 +48,8 @@ export interface Ended {
 
 interface Running {
   readonly child: ChildProcess
+  /** What it said so far. */
+  said(): string
   readonly ended: Promise<Ended>
 }
 
@@ -93,7 +95,7 @@ export const startRebuildSystem = async (): Promise<RebuildSystem> => {
         resolve({ status, output })
       }),
     )
-    return { child, ended }
+    return { child, said: () => output, ended }
   }
 
   let round = 0
