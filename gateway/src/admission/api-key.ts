@@ -1,3 +1,5 @@
+import type { Quota } from '@votestream/schema/usage-plan'
+
 /** What a client that shows a key of its own may do. */
 export interface ApiKey {
   readonly id: string
@@ -5,6 +7,8 @@ export interface ApiKey {
     readonly name: string
     readonly ratePerSecond: number
     readonly burst: number
+    /** Left out: no other limit than the rate. */
+    readonly quota?: Quota
   }
 }
 
@@ -18,6 +22,12 @@ export interface ApiKeys {
 }
 
 export interface Quotas {
-  /** @returns undefined where there was room and it was taken; else the milliseconds until the quota renews */
-  take(key: ApiKey, cost: number): number | undefined
+  /**
+   * @param cost whole, at least 1
+   * @returns undefined where there was room and it was taken; else the milliseconds until it makes sense to try again,
+   * mostly until the quota renews. A promise of that where the gateway has nothing at hand for this key and has to ask:
+   * at the first request for a while, and for the last of a quota.
+   * @throws VotestreamError STORE_UNAVAILABLE, by the promise
+   */
+  take(key: ApiKey, cost: number): number | undefined | Promise<number | undefined>
 }
