@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
+import type { FieldFault } from './errors.js'
 import type { VoterNumber } from './numbers.js'
 
 /** A client's key. Stands in the bucket of usage plans under its id. */
@@ -32,7 +33,8 @@ export const APPLICATION_NAME_LENGTH_MAX = 100
 const ID = /^[0-9a-f]{16}$/
 const SHA256 = /^[\w-]{43}$/
 
-export const isApiKeyId = (text: string): boolean => ID.test(text)
+export const apiKeyIdFaults = (field: string, text: string): FieldFault[] =>
+  ID.test(text) ? [] : [{ field, message: 'must be the 16 hexadecimal digits of an API key' }]
 
 export const newApiKeyId = (): string => randomBytes(8).toString('hex')
 

@@ -125,15 +125,13 @@ export interface Usage extends Span {
   readonly remaining: number
 }
 
-/**
- * @param writtenAtMs when the record was written. What is held there longer than any gateway holds something was of one
- * that died: it counts as used.
- */
-export const usageOf = (
-  stored: { readonly record: QuotaRecord; readonly writtenAtMs: number } | undefined,
-  quota: Quota,
-  nowMs: number,
-): Usage => {
+export interface StoredUsage {
+  readonly record: QuotaRecord
+  readonly writtenAtMs: number
+}
+
+/** What is held in a record for longer than any gateway holds something was of one that died: it counts as used. */
+export const usageOf = (stored: StoredUsage | undefined, quota: Quota, nowMs: number): Usage => {
   const { startMs, endMs, taken, held } = standingOf(stored?.record, quota, nowMs)
   const isHeld = stored !== undefined && nowMs - stored.writtenAtMs < HELD_MS_MAX
   const used = Math.max(0, isHeld ? taken - held : taken)

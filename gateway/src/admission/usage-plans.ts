@@ -6,11 +6,11 @@ import {
   APPLICATION_NAME_LENGTH_MAX,
   type ApiKeyOwner,
   type ApiKeyRecord,
+  apiKeyIdFaults,
   apiKeyKey,
   decodeApiKey,
   encodeApiKey,
   hashApiKey,
-  isApiKeyId,
   newApiKeyId,
   newApiKeyText,
 } from '@votestream/schema/api-key-record'
@@ -49,10 +49,10 @@ export interface UsagePlans {
   /** By id; revoked ones, too. @throws VotestreamError STORE_UNAVAILABLE */
   listKeys(): Promise<ApiKeyRecord[]>
   /**
-   * Gives the key another text. The one before is taken for `graceMs` longer; the one before that, no more.
+   * Gives the key another text. The one before is taken for `graceSeconds` longer; the one before that, no more.
    * @throws VotestreamError INVALID_FIELDS, API_KEY_NOT_FOUND, API_KEY_REVOKED, STORE_UNAVAILABLE
    */
-  rotateKey(id: string, graceMs: number): Promise<IssuedKey>
+  rotateKey(id: string, graceSeconds: number): Promise<IssuedKey>
   /** Once and for all; done twice, it is done. @throws VotestreamError INVALID_FIELDS, API_KEY_NOT_FOUND, STORE_UNAVAILABLE */
   revokeKey(id: string): Promise<ApiKeyRecord>
   /** Makes room. @throws VotestreamError INVALID_FIELDS, API_KEY_NOT_FOUND, API_KEY_IN_USE, STORE_UNAVAILABLE */
@@ -78,7 +78,7 @@ interface UsagePlansOptions {
 }
 
 /** The longest time for which a replaced text is still taken. */
-export const GRACE_MAX_MS = 30 * 86_400_000
+export const GRACE_MAX_SECONDS = 30 * 86_400
 const ATTEMPTS_MAX = 10
 
 export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): UsagePlans => {
@@ -96,7 +96,10 @@ export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): Usa
   }
 
   /** Reads, decides, and writes over what was read; again, where somebody was faster. */
-  const change = async <Value>(key: string, step: (entry: KvEntry | undefined) => Change<Value>): Promise<Value> => {
+  const change = async <Value>(
+    key: string,
+    step: (entry: KvEntry | undefined) => Change<Value>,
+  ): Promise<Value> => {
     for (let attempts = 1; ; attempts += 1) {
       const entry = await find(key)
       const { value, data } = step(entry)
@@ -167,13 +170,19 @@ export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): Usa
       await store(() => bucket.create(apiKeyKey(id), encodeApiKey(record)))
       return { record, text }
     },
-    async rotateKey(id, graceMs) {
-      if (!(Number.isInteger(graceMs) && graceMs >= 0 && graceMs <= GRACE_MAX_MS))
-        throw invalidField('grace', 'must be from 0 to 30 days')
+    async rotateKey(id, graceSeconds) {
+      if (!(Number.isInteger(graceSeconds) && graceSeconds >= 0 && graceSeconds <= GRACE_MAX_SECONDS))
+        throw invalidField('graceSeconds', `must be whole seconds, from 0 to ${GRACE_MAX_SECONDS} (30 days)`)
       const text = newApiKeyText(id)
       const record = await changeKey(id, (before) => {
         if (before.revokedAtMs !== null) throw new VotestreamError('API_KEY_REVOKED')
-        return { ...before, secrets: rotated(before.secrets, hashApiKey(text), now() + graceMs, graceMs > 0) }
+        const previous = graceSeconds > 0 ? before.secrets.slice(0, 1) : []
+        const validUntilMs = now() + graceSeconds * 1_000
+        const secrets = [
+          { sha256: hashApiKey(text), validUntilMs: null },
+          ...previous.map(({ sha256 }) => ({ sha256, validUntilMs })),
+        ]
+        return { ...before, secrets }
       })
       return { record, text }
     },
@@ -204,30 +213,17 @@ const planOf = ({ name, ratePerSecond, burst, quota }: PlanDraft): PlanDraft => 
   quota: quota && { limit: quota.limit, period: quota.period },
 })
 
-const rotated = (
-  [current]: ApiKeyRecord['secrets'],
-  sha256: string,
-  untilMs: number,
-  keeps: boolean,
-): ApiKeyRecord['secrets'] => [
-  { sha256, validUntilMs: null },
-  ...(current && keeps ? [{ sha256: current.sha256, validUntilMs: untilMs }] : []),
-]
-
 const INVISIBLE = /[\p{C}\p{DI}\p{Zl}\p{Zp}]/u
 
 const ownerFaults = (owner: ApiKeyOwner): FieldFault[] => {
   if (owner.kind === 'user') return []
   const { name } = owner
-  const holds =
-    name.trim() !== '' && name.length <= APPLICATION_NAME_LENGTH_MAX && !INVISIBLE.test(name)
+  const holds = name.trim() !== '' && name.length <= APPLICATION_NAME_LENGTH_MAX && !INVISIBLE.test(name)
   const message = `must be 1 to ${APPLICATION_NAME_LENGTH_MAX} characters, none of them invisible`
   return holds ? [] : [{ field: 'application', message }]
 }
 
-const checkId = (id: string): void => {
-  if (!isApiKeyId(id)) throw invalidField('id', 'must be the 16 hexadecimal digits of an API key')
-}
+const checkId = (id: string): void => refuse(apiKeyIdFaults('id', id))
 
 const refuse = (fields: readonly FieldFault[]): void => {
   if (fields.length > 0) throw new VotestreamError('INVALID_FIELDS', { fields })

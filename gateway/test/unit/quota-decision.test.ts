@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { QuotaRecord } from '@votestream/schema/quota-record'
-import { type Quota, QUOTA_PERIODS } from '@votestream/schema/usage-plan'
+import { QUOTA_PERIODS, type Quota } from '@votestream/schema/usage-plan'
 import fc from 'fast-check'
 import { exchange, retryAfterMs, spanOf, usageOf, type Want } from '../../src/admission/quota-decision.js'
 
@@ -135,7 +135,14 @@ describe('gateways that share a quota', () => {
         const trade = (own: { left: number; used: number }, want: Want, back: number): void => {
           const report = { startMs: DAY_MS, used: own.used, back }
           const traded = exchange({
-            ...{ record, quota: { limit, period: 'day' as const }, ratePerSecond: 30, nowMs: NOW_MS, report, want },
+            ...{
+              record,
+              quota: { limit, period: 'day' as const },
+              ratePerSecond: 30,
+              nowMs: NOW_MS,
+              report,
+              want,
+            },
           })
           record = traded.record ?? record
           own.left += traded.granted - back
