@@ -83,6 +83,7 @@ describe('taking of a quota', () => {
     const report = { startMs: DAY_MS - 86_400_000, used: 4, back: 20 }
     const { record } = asking(recordOf(100, 20, DAY_MS - 86_400_000), { needed: 1 }, { report })
     assert.deepEqual(record, recordOf(1))
+    assert.deepEqual(asking(recordOf(50, 9), { needed: 1 }, { report }).record, recordOf(51, 9))
   })
 
   it('never goes back to a period that is over, whatever this clock says', () => {

@@ -134,6 +134,18 @@ describe('quotas of API keys', () => {
     assert.equal(await admitted(other, key, 950), 900)
   })
 
+  it('what one gateway used is not taken for what another holds', async () => {
+    const [one, other] = [start(NEVER_MS), start(NEVER_MS)]
+    const key = keyOf(10_000)
+    for (let round = 0; round < 5; round += 1) await admitted(one, key, 20)
+    for (let turns = 0; turns < 10; turns += 1) await turn()
+    const held = heldOf()
+    assert.ok(held > 0)
+    assert.equal(await other.take(key, 1), undefined)
+    await other.stop()
+    assert.equal(heldOf(), held)
+  })
+
   it('gives back what it holds when it stops', async () => {
     const quotas = start(NEVER_MS)
     const key = keyOf(10_000)
