@@ -82,12 +82,13 @@ export const GRACE_MAX_SECONDS = 30 * 86_400
 const ATTEMPTS_MAX = 10
 
 export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): UsagePlans => {
+  const entries = (keys: string): Promise<KvEntry[]> => store(() => readBucket(bucket, keys))
   const listPlans = async (): Promise<PlanRecord[]> => {
-    const plans = (await store(() => readBucket(bucket, PLAN_KEYS))).map(({ value }) => decodePlan(value))
+    const plans = (await entries(PLAN_KEYS)).map(({ value }) => decodePlan(value))
     return plans.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
   const listKeys = async (): Promise<ApiKeyRecord[]> => {
-    const keys = (await store(() => readBucket(bucket, API_KEY_KEYS))).map(({ value }) => decodeApiKey(value))
+    const keys = (await entries(API_KEY_KEYS)).map(({ value }) => decodeApiKey(value))
     return keys.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
   const find = async (key: string): Promise<KvEntry | undefined> => {
@@ -132,7 +133,7 @@ export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): Usa
     listKeys,
     async createPlan(draft) {
       refuse(planFaults(draft))
-      if ((await listPlans()).length >= PLANS_MAX) throw new VotestreamError('TOO_MANY')
+      if ((await entries(PLAN_KEYS)).length >= PLANS_MAX) throw new VotestreamError('TOO_MANY')
       return change(planKey(draft.name), (entry) => {
         if (entry) throw new VotestreamError('PLAN_TAKEN')
         const value: PlanRecord = { version: 1, ...planOf(draft), createdAtMs: now() }
@@ -160,7 +161,7 @@ export const createUsagePlans = ({ bucket, store, now }: UsagePlansOptions): Usa
     async createKey({ plan, owner }) {
       refuse([...planNameFaults('plan', plan), ...ownerFaults(owner)])
       if (!(await find(planKey(plan)))) throw new VotestreamError('PLAN_NOT_FOUND')
-      if ((await listKeys()).length >= API_KEYS_MAX) throw new VotestreamError('TOO_MANY')
+      if ((await entries(API_KEY_KEYS)).length >= API_KEYS_MAX) throw new VotestreamError('TOO_MANY')
       const id = newApiKeyId()
       const text = newApiKeyText(id)
       const record: ApiKeyRecord = {

@@ -7,7 +7,7 @@ import { openPlanBuckets, type PlanBuckets } from '@votestream/infra/streams'
 import { type ApiKeyOwner, apiKeyKey } from '@votestream/schema/api-key-record'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import { voterNumber } from '@votestream/schema/numbers'
-import { type PlanDraft, planKey } from '@votestream/schema/usage-plan'
+import { encodePlan, PLANS_MAX, type PlanDraft, planKey } from '@votestream/schema/usage-plan'
 import { Registry } from 'prom-client'
 import type { ApiKey } from '../../src/admission/api-key.js'
 import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
@@ -95,8 +95,8 @@ describe('API keys and usage plans over a broker', function () {
         })
       }
       const stored = await buckets.usagePlans.get(apiKeyKey(record.id))
-      const secret = text.slice(text.lastIndexOf('_') + 1)
-      assert.equal(secret.length, 43)
+      assert.match(text, /^vsk_[0-9a-f]{16}_[\w-]{43}$/)
+      const secret = text.slice(-43)
       assert.ok(!stored?.string().includes(secret))
       assert.ok(!JSON.stringify(await plans.listKeys()).includes(secret))
     })
@@ -227,6 +227,17 @@ describe('API keys and usage plans over a broker', function () {
       await untilKnown(text)
       await buckets.usagePlans.delete(planKey('gone'))
       await untilRefused(text)
+    })
+
+    it('beyond the most that there may be is refused, as they are labels of metrics', async () => {
+      const names = Array.from({ length: PLANS_MAX }, (_, index) => `many-${index}`)
+      const record = { version: 1 as const, ...PLAN, createdAtMs: 1 }
+      await Promise.all(
+        names.map((name) => buckets.usagePlans.put(planKey(name), encodePlan({ ...record, name }))),
+      )
+      await fails(plans.createPlan({ ...PLAN, name: 'one-more' }), 'TOO_MANY')
+      await Promise.all(names.map((name) => buckets.usagePlans.delete(planKey(name))))
+      await plans.createPlan({ ...PLAN, name: 'one-more' })
     })
 
     it('and a key are refused with the name of every field that is wrong', async () => {
