@@ -62,6 +62,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       DRAIN_SECONDS: wholeVariable(1, 0, 600),
       /** How long caches may keep a leaderboard, in seconds. */
       LEADERBOARD_MAX_AGE: wholeVariable(1, 0, 3_600),
+      /** Whether requests without an API key are refused; one that is sent is always checked. */
+      API_KEY_REQUIRED: z.stringbool('must be true or false').default(false),
       /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */
       TOKEN_TTL: z
         .string()

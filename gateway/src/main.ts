@@ -7,9 +7,15 @@ import { configure, type Lifecycle, runService } from '@votestream/infra/lifecyc
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
-import { openBuckets } from '@votestream/infra/streams'
+import { openBuckets, openPlanBuckets } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
+import { watchApiKeys } from './admission/api-keys.js'
+import { createKeyMetrics, watchUsages } from './admission/key-metrics.js'
+import { createKeyUsage } from './admission/key-usage.js'
+import { createQuotaLedger } from './admission/quota-ledger.js'
+import { createQuotas } from './admission/quotas.js'
+import { createUsagePlans } from './admission/usage-plans.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
@@ -85,6 +91,22 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
+  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const keyMetrics = createKeyMetrics(registry)
+  const apiKeys = await watchApiKeys({
+    bucket: planBuckets.usagePlans,
+    required: environment.API_KEY_REQUIRED,
+    now,
+    logger,
+    metrics: keyMetrics,
+  })
+  onStop('API keys', apiKeys.stop)
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger, metrics: keyMetrics })
+  onStop('quotas', quotas.stop)
+  watchUsages(registry, quotas.usages)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
+
   const results = createResults({ redis, shards })
   const intake = createVoteIntake({ nats, shards, logger })
   onStop('vote intake', intake.stop)
@@ -131,6 +153,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     liveVotes,
     broadcasts,
     timelines,
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     tokens,
     ids,
     logger,

@@ -1,4 +1,5 @@
 import { VotestreamError } from '@votestream/schema/errors'
+import type { ApiKey } from '../admission/api-key.js'
 import type { Caller } from '../caller.js'
 import type { AnswerBudget } from './answer-budget.js'
 import type { Loaders } from './loaders.js'
@@ -12,6 +13,8 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+  /** The key that the client showed. */
+  readonly apiKey?: ApiKey | undefined
 }
 
 /** What every resolver of one operation sees. */

@@ -6,10 +6,17 @@ import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
+import { type PlanDeps, PlanResolver } from './plan-resolver.js'
 import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
-export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & DecisionDeps & LiveDeps & TimelineDeps
+export type SchemaDeps = AccountDeps &
+  EventDeps &
+  VoteDeps &
+  DecisionDeps &
+  LiveDeps &
+  PlanDeps &
+  TimelineDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
@@ -19,6 +26,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     [DecisionResolver, new DecisionResolver(deps)],
     [EventResolver, new EventResolver(deps)],
     [LiveResolver, new LiveResolver(deps)],
+    [PlanResolver, new PlanResolver(deps)],
     [TimelineResolver, new TimelineResolver(deps)],
     [VoteResolver, new VoteResolver(deps)],
   ])
@@ -29,6 +37,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
       DecisionResolver,
       EventResolver,
       LiveResolver,
+      PlanResolver,
       TimelineResolver,
       VoteResolver,
     ],

@@ -13,6 +13,7 @@ import type { FastifyInstance } from 'fastify'
 import { type CatalogEvent, projectEvent } from '../../src/event-catalog.js'
 import { createEvents } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
+import { inertOperations } from '../../src/inert.js'
 import { createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
@@ -56,7 +57,11 @@ describe('Reading many events', () => {
     }
     const intake = { submit: absent, close: absent, stop: absent }
     const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
+    const { usagePlans, apiKeys, keyUsage } = inertOperations()
     const graphql = createGraphql({
+      usagePlans,
+      apiKeys,
+      keyUsage,
       accounts: { register: absent, login: absent, username: absent },
       voting: { submit: absent, find: absent, status: absent },
       decisions: { decide: absent },

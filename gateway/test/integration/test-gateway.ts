@@ -2,13 +2,18 @@ import { watchCatalog } from '@votestream/infra/catalog'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { type Buckets, openBuckets } from '@votestream/infra/streams'
+import { type Buckets, openBuckets, openPlanBuckets } from '@votestream/infra/streams'
 import { contestantIndex, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { Decision, Submission } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
+import { createKeyUsage } from '../../src/admission/key-usage.js'
+import { createQuotaLedger } from '../../src/admission/quota-ledger.js'
+import { createQuotas, type SharedQuotas } from '../../src/admission/quotas.js'
+import { createUsagePlans, type UsagePlans } from '../../src/admission/usage-plans.js'
 import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
@@ -43,6 +48,9 @@ export interface TestGateway {
   readonly tokens: Tokens
   readonly accounts: Accounts
   readonly events: Events
+  readonly usagePlans: UsagePlans
+  readonly apiKeys: WatchedApiKeys
+  readonly quotas: SharedQuotas
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
   readonly submissions: Submission[]
@@ -129,6 +137,11 @@ export const startTestGateway = async (): Promise<TestGateway> => {
       },
     },
   })
+  const planBuckets = await openPlanBuckets(nats, 1)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
+  const apiKeys = await watchApiKeys({ bucket: planBuckets.usagePlans, required: false, now, logger })
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger })
   const liveBoards = createLiveBoards({ nats, results, shards: 1, logger })
   const broadcasts = createBroadcasts({ patience: PATIENCE })
   const connections: LiveConnections = {
@@ -145,6 +158,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     liveBoards,
     broadcasts,
     liveVotes: createLiveVotes({ results }),
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
     ids,
@@ -185,6 +201,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     tokens,
     accounts,
     events,
+    usagePlans,
+    apiKeys,
+    quotas,
     broadcasts,
     connections,
     submissions: [],
@@ -208,6 +227,8 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     applicationToken: (scopes) => tokens.issue({ scopes }),
     async stop() {
       await app.close()
+      await quotas.stop()
+      apiKeys.stop()
       catalog.stop()
       await nats.close()
       await servers.stop()
