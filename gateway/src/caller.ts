@@ -12,6 +12,10 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>
   /** From then on the token is not valid, milliseconds since 1970. */
   readonly expiresAtMs: number
+  /** To the second. */
+  readonly issuedAtMs: number
+  /** Names the token, and does not tell it. */
+  readonly tokenId: string
 }
 
 /** @throws VotestreamError WRONG_SCOPE */

@@ -33,6 +33,10 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       /** Processes behind the one port. */
       GATEWAY_WORKERS: wholeVariable(1, 1, 256),
       JWT_SECRET: z.string('is required').min(1),
+      /** A second secret that tokens are verified with, and none is signed: the one before, or the one to come. */
+      JWT_SECRET_OTHER: z.string().min(1).optional(),
+      /** A JSON file with `jwtSecret` and `otherJwtSecret` instead, which is read again when it changes. */
+      JWT_SECRETS_FILE: z.string().min(1).optional(),
       ID_SECRET: z.string('is required').min(1),
       ADMIN_USERNAME: textVariable('username').optional(),
       ADMIN_PASSWORD: textVariable('password').optional(),

@@ -5,6 +5,9 @@ export const notRunning = (): never => {
   throw new Error('these operations are only described, and not running')
 }
 
+/** Lets nobody in. */
+export const inertTokens = { verify: notRunning, stillValid: notRunning, onRevocation: notRunning }
+
 /** What routes and resolvers are built over when all that is wanted of them is their description. */
 export const inertOperations = () => ({
   accounts: { register: notRunning, login: notRunning, username: notRunning },
@@ -28,6 +31,7 @@ export const inertOperations = () => ({
     revokeKey: notRunning,
     removeKey: notRunning,
   },
+  revoking: { revoke: notRunning },
   apiKeys: { ownedBy: notRunning, find: notRunning },
   keyUsage: notRunning,
   ids: createOpaqueIds('no identifier is made'),

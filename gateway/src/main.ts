@@ -7,7 +7,7 @@ import { configure, type Lifecycle, runService } from '@votestream/infra/lifecyc
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
-import { openBuckets, openPlanBuckets } from '@votestream/infra/streams'
+import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
 import { watchApiKeys } from './admission/api-keys.js'
@@ -33,6 +33,9 @@ import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
+import { watchRevocations } from './revocations.js'
+import { createRevoking } from './revoking.js'
+import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
@@ -85,7 +88,16 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
+  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  onStop('revocations', revocations.stop)
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
+  const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
+  const tokens = createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations })
+  if (keysFile !== undefined) {
+    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+  }
   const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
@@ -148,6 +160,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     liveVotes,

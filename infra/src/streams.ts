@@ -8,6 +8,7 @@ import {
   EVENTS_BUCKET,
   LEASES_BUCKET,
   QUOTAS_BUCKET,
+  REVOCATIONS_BUCKET,
   SHARDS_METADATA,
   USAGE_PLANS_BUCKET,
   voteStream,
@@ -109,6 +110,10 @@ export const openPlanBuckets = async (nats: Nats, replicas: number): Promise<Pla
     quotas: await kvm.create(QUOTAS_BUCKET, options),
   }
 }
+
+/** Tokens that were taken back, made where it is missing. */
+export const openRevocationsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
+  new Kvm(nats.js).create(REVOCATIONS_BUCKET, { history: 1, replicas, storage: StorageType.File })
 
 /** On disk, although losing every lease would only cost a moment: a bucket in memory is gone with its server. */
 export const openLeasesBucket = async (nats: Nats, replicas: number): Promise<KV> =>

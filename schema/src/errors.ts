@@ -34,6 +34,10 @@ export const ERRORS = {
   DUPLICATE_VOTE: { status: 409, sentence: 'This user has already voted in this event.' },
   PAYLOAD_TOO_LARGE: { status: 413, sentence: 'The request body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, sentence: 'The body must be application/json.' },
+  TOO_MANY_REVOCATIONS: {
+    status: 409,
+    sentence: 'Too many tokens and users are revoked one by one. Revoke all tokens before a time.',
+  },
   RATE_LIMITED: { status: 429, sentence: 'Too many requests.' },
   QUOTA_EXCEEDED: { status: 429, sentence: 'The quota of this API key is used up.' },
   HEADERS_TOO_LARGE: { status: 431, sentence: 'The request line and headers are too large.' },

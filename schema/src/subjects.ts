@@ -39,6 +39,8 @@ export const EVENT_NUMBERS_KEY = 'numbers'
 export const USAGE_PLANS_BUCKET = 'usage-plans'
 /** What was taken of each key's quota in its current period. */
 export const QUOTAS_BUCKET = 'quotas'
+/** Tokens that were taken back. */
+export const REVOCATIONS_BUCKET = 'revocations'
 /** Who works on which shard at the moment. Entries expire. */
 export const LEASES_BUCKET = 'leases'
 

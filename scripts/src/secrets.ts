@@ -6,6 +6,10 @@ import { z } from 'zod'
 
 const secretsSchema = z.strictObject({
   jwtSecret: z.string().min(32),
+  /** Verifies tokens, and signs none: the secret before the last exchange. */
+  otherJwtSecret: z.string().min(32).optional(),
+  /** When that was, milliseconds since 1970. */
+  jwtExchangedAtMs: z.number().optional(),
   idSecret: z.string().min(32),
   adminUsername: z.string().min(3),
   adminPassword: z.string().min(8),

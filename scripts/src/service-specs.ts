@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { ServerSpec } from '@votestream/infra/servers/server-process'
 import { type Addresses, addressesOf } from './addresses.js'
 import type { Environment } from './environment.js'
-import type { Secrets } from './secrets.js'
+import { type Secrets, secretsFile } from './secrets.js'
 
 /** A secret that the environment names goes before the one that was made at the first start. */
 export interface Credentials {
@@ -50,6 +50,8 @@ export function serviceVariables(
     LOG_LEVEL: environment.LOG_LEVEL,
     TOKEN_TTL: environment.TOKEN_TTL,
     JWT_SECRET: credentials.jwtSecret,
+    // Keys that we made may be exchanged while gateways run (`npm run keys -- rotate`).
+    ...(environment.JWT_SECRET === undefined ? { JWT_SECRETS_FILE: secretsFile(environment.DATA_DIR) } : {}),
     ID_SECRET: credentials.idSecret,
     ADMIN_USERNAME: credentials.adminUsername,
     ADMIN_PASSWORD: credentials.adminPassword,

@@ -6,7 +6,7 @@ import type { Door } from '../doors.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
-import type { Tokens } from '../tokens.js'
+import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
@@ -22,7 +22,7 @@ import { createSubscriptionSources, type SourceDeps } from './subscription-sourc
 export type GraphqlOptions = SchemaDeps &
   SourceDeps & {
     readonly results: Pick<Results, 'parts' | 'board'>
-    readonly tokens: Pick<Tokens, 'verify'>
+    readonly tokens: TokenVerifier
     readonly broadcasts: Broadcasts
     readonly sockets: SocketLimits
     readonly connections: LiveConnections

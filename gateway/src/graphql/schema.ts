@@ -7,6 +7,7 @@ import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
 import { type PlanDeps, PlanResolver } from './plan-resolver.js'
+import { type RevocationDeps, RevocationResolver } from './revocation-resolver.js'
 import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
@@ -16,6 +17,7 @@ export type SchemaDeps = AccountDeps &
   DecisionDeps &
   LiveDeps &
   PlanDeps &
+  RevocationDeps &
   TimelineDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
@@ -27,6 +29,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     [EventResolver, new EventResolver(deps)],
     [LiveResolver, new LiveResolver(deps)],
     [PlanResolver, new PlanResolver(deps)],
+    [RevocationResolver, new RevocationResolver(deps)],
     [TimelineResolver, new TimelineResolver(deps)],
     [VoteResolver, new VoteResolver(deps)],
   ])
@@ -38,6 +41,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
       EventResolver,
       LiveResolver,
       PlanResolver,
+      RevocationResolver,
       TimelineResolver,
       VoteResolver,
     ],

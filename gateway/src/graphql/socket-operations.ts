@@ -15,7 +15,7 @@ import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
-import type { Tokens } from '../tokens.js'
+import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { createDocuments } from './documents.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
@@ -31,7 +31,7 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly tokens: TokenVerifier
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
@@ -135,7 +135,7 @@ export const createSocketOperations = (
             extra.close(CloseCode.TooManyInitialisationRequests, 'Too many sockets of this user')
             return true
           }
-          const unwatch = watchExpiry(expiryOf(options, caller, connectionParams, extra))
+          const unwatch = watchExpiry(expiryOf(options, caller, extra))
           extra.forget = () => {
             unwatch()
             leave()
@@ -175,19 +175,13 @@ const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (
   { tokens, expiryGraceMs }: SocketOperationsOptions,
-  { expiresAtMs }: Caller,
-  parameters: SocketContext['connectionParams'],
+  caller: Caller,
   { executing, close }: Extra,
 ): TokenExpiryOptions => ({
-  expiresAtMs,
+  expiresAtMs: caller.expiresAtMs,
   graceMs: expiryGraceMs,
-  valid() {
-    try {
-      return callerOf(tokens, parameters) !== undefined
-    } catch {
-      return false
-    }
-  },
+  valid: () => tokens.stillValid(caller),
+  onRevocation: tokens.onRevocation,
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })

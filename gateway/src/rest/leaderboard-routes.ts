@@ -29,6 +29,7 @@ export const leaderboardRoutes =
     liveBoards,
     broadcasts,
     connections,
+    tokens,
     leaderboardMaxAgeSeconds,
     expiryGraceMs,
     drainMs,
@@ -122,7 +123,8 @@ export const leaderboardRoutes =
         const unwatch = watchExpiry({
           expiresAtMs: caller.expiresAtMs,
           graceMs: expiryGraceMs,
-          valid: () => Date.now() < caller.expiresAtMs,
+          valid: () => tokens.stillValid(caller),
+          onRevocation: tokens.onRevocation,
           busy: () => false,
           onExpired: leave,
         })

@@ -8,7 +8,7 @@ import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveBoards } from '../live/live-boards.js'
 import type { LiveConnections } from '../live/open-counts.js'
-import type { Tokens } from '../tokens.js'
+import type { TokenVerifier } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
 import { decisionRoutes } from './decision-routes.js'
@@ -24,7 +24,7 @@ export interface RestDeps {
   readonly events: Events
   readonly voting: Voting
   readonly decisions: Decisions
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly tokens: TokenVerifier
   readonly ids: OpaqueIds
   readonly liveBoards: Pick<LiveBoards, 'watch'>
   readonly broadcasts: Broadcasts

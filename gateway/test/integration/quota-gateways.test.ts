@@ -34,7 +34,7 @@ describe('API keys over several gateways', function () {
   let servers: TestServers
   let nats: Nats
   let plans: UsagePlans
-  let gateways: Gateway[] = []
+  const gateways: Gateway[] = []
   const ids = createOpaqueIds(ID_SECRET)
   const tokens = createTokens({ secret: JWT_SECRET, ids, ttlSeconds: 3_600 })
   const authorization = `Bearer ${tokens.issue({ voter: OWNER, scopes: USER_SCOPES })}`
@@ -91,12 +91,17 @@ describe('API keys over several gateways', function () {
   }
   /** Without touching its quota. */
   const known = async (key: string, at: readonly Gateway[] = gateways): Promise<void> => {
-    for (const gateway of at) while ((await graphql(gateway, '{ __typename }', key)).code === 'API_KEY_INVALID') await pause(5)
+    for (const gateway of at)
+      while ((await graphql(gateway, '{ __typename }', key)).code === 'API_KEY_INVALID') await pause(5)
   }
 
   before(async () => {
     servers = await startServersForTest(['nats', 'redis'])
-    nats = await connectNats({ url: servers.get('nats').url, name: 'test', logger: createLogger('test', 'silent') })
+    nats = await connectNats({
+      url: servers.get('nats').url,
+      name: 'test',
+      logger: createLogger('test', 'silent'),
+    })
     const { usagePlans } = await openPlanBuckets(nats, 1)
     plans = createUsagePlans({ bucket: usagePlans, store: createStore(nats), now: Date.now })
     const generous = { ratePerSecond: 10_000, burst: 1_000 }

@@ -73,7 +73,7 @@ describe('Reading many events', () => {
       connections: { users: createOpenCounts(1), addresses: createOpenCounts(1) },
       addressOf: () => '127.0.0.1',
       timelines: { read: absent },
-      tokens: { verify: () => callerOf(9) },
+      tokens: { verify: () => callerOf(9), stillValid: () => true, onRevocation: () => () => undefined },
       ids,
       logger,
       now: Date.now,

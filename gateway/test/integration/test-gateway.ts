@@ -2,7 +2,7 @@ import { watchCatalog } from '@votestream/infra/catalog'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { type Buckets, openBuckets, openPlanBuckets } from '@votestream/infra/streams'
+import { type Buckets, openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { contestantIndex, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
@@ -32,6 +32,8 @@ import { createOpenCounts, type LiveConnections } from '../../src/live/open-coun
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
+import { watchRevocations } from '../../src/revocations.js'
+import { createRevoking } from '../../src/revoking.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
@@ -78,6 +80,8 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
   voter: voter === undefined ? undefined : voterNumber(voter),
   userId: undefined,
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: Number.POSITIVE_INFINITY,
+  tokenId: '',
   scopes: new Set(scopes),
 })
 
@@ -105,7 +109,16 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
-  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600, now })
+  const revocationsBucket = await openRevocationsBucket(nats, 1)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const tokens = createTokens({
+    secret: 'another secret for the tests',
+    ids,
+    ttlSeconds: 3_600,
+    now,
+    revocations,
+  })
   const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
   const intake: VoteIntake = {
     submit(submission) {
@@ -154,6 +167,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     broadcasts,
@@ -229,6 +243,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
       await app.close()
       await quotas.stop()
       apiKeys.stop()
+      revocations.stop()
       catalog.stop()
       await nats.close()
       await servers.stop()

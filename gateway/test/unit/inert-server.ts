@@ -21,7 +21,7 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
     },
     voting: { submit: notExpected, find: notExpected, status: notExpected },
     decisions: { decide: notExpected },
-    tokens: { verify: notExpected },
+    tokens: { verify: notExpected, stillValid: notExpected, onRevocation: notExpected },
     ids: createOpaqueIds('a secret for tests'),
     liveBoards: { watch: notExpected },
     broadcasts: { follow: notExpected, size: 0 },
