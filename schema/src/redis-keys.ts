@@ -2,7 +2,7 @@ import type { EventNumber, Shard } from './numbers.js'
 
 /**
  * Keys in Redis. All keys of a shard stand in one hash slot, so that one script may touch them together.
- * Everything here is a view of the log and can be made again from it.
+ * Everything here is a view of the log and can be made again from it, but for the limits at the end.
  */
 
 /**
@@ -66,3 +66,14 @@ export const shadowOf =
 
 /** Set: the shards whose view was made anew by an operator's command that is still at it. Expires. */
 export const REBUILT_SHARDS_KEY = 'rebuild:shards'
+
+/** Sorted set: the gateways that share limits, each by when it was last heard of, by Redis's clock. Expires. */
+export const GATEWAYS_KEY = '{limits}:gateways'
+
+/**
+ * Hash: what is left of a limit that gateways share. Fields: `level` (tokens; negative: a debt), `at` (when, by Redis's
+ * clock, in milliseconds), `unmet_at` (when more was asked for than there was) and `scarce_at` (when one of
+ * them lacked what it needed). Expires when it would be full again. Nothing is
+ * lost with it but what was spent of it just before.
+ */
+export const limitKey = (name: string): string => `{limits}:bucket:${name}`
