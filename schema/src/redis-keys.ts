@@ -67,13 +67,13 @@ export const shadowOf =
 /** Set: the shards whose view was made anew by an operator's command that is still at it. Expires. */
 export const REBUILT_SHARDS_KEY = 'rebuild:shards'
 
-/** Sorted set: the gateways that share limits, each by when it was last heard of, by Redis's clock. Expires. */
-export const GATEWAYS_KEY = '{limits}:gateways'
+/** Hash: the gateways that share limits, each with when it was last heard of, by Redis's clock. Expires. */
+export const GATEWAYS_KEY = 'limit:{gateways}:replicas'
 
 /**
  * Hash: what is left of a limit that gateways share. Fields: `level` (tokens; negative: a debt), `at` (when, by Redis's
- * clock, in milliseconds), `unmet_at` (when more was asked for than there was) and `scarce_at` (when one of
- * them lacked what it needed). Expires when it would be full again. Nothing is
- * lost with it but what was spent of it just before.
+ * clock, in milliseconds), `scarce_at` (when a gateway lacked what it needed), and `unmet`, `unmet_by`, `unmet_at` (how much
+ * less than it asked for was given to which gateway, and when). Expires when it would be full again. Nothing is lost with
+ * it but what was spent of it just before.
  */
-export const limitKey = (name: string): string => `{limits}:bucket:${name}`
+export const limitKey = (name: string): string => `limit:{gateways}:bucket:${name}`

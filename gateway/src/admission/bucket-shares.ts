@@ -5,7 +5,7 @@ import { type Bucket, type Grant, type Plea, plead, settle } from './gcra.js'
  * The buckets of this replica that have their tokens from those that all replicas share.
  *
  * Tokens are leased before they are spent, so the replicas together never spend more than a shared bucket gave: in any
- * time t at most burst + rate × (t + 50 ms), however many they are and wherever the requests come in. What one replica
+ * time t at most burst + rate × (t + 25 ms), however many they are and wherever the requests come in. What one replica
  * holds and another one lacks is given back within one turn of `TURN_MS`; at a shared bucket that is pressed, 25 ms of each
  * replica's own demand are out. A replica that dies takes no more with it than it held.
  *
@@ -33,7 +33,8 @@ export interface SharedBuckets {
 }
 
 export interface Deal {
-  readonly replicas: number
+  /** Undefined where they were not counted. */
+  readonly replicas: number | undefined
   /** In the order of the pleas. */
   readonly grants: readonly Grant[]
 }
@@ -123,7 +124,7 @@ export const createBucketShares = ({
     try {
       const deal = await shared.deal(pleas, regular)
       const heardMs = timers.now()
-      replicas = deal.replicas
+      replicas = deal.replicas ?? replicas
       for (const [index, bucket] of batch.entries()) {
         const plea = pleas[index]?.plea
         const grant = deal.grants[index]

@@ -51,8 +51,8 @@ const AHEAD_MS = 25
 const COMES_AGAIN_MS = 2_000
 /** Who came just now may come again. */
 const USED_MS = 500
-/** What the shared bucket gathers between two pleas of those who are not full. */
-const GATHERED_MS = 50
+/** Demand is told from as much of the past at most. */
+const PAST_MS = 50
 
 /** What one of so many replicas holds. */
 export const partOf = ({ burst }: Rate, everywhere: boolean, replicas: number): number => {
@@ -129,10 +129,8 @@ const refill = (bucket: Bucket, nowMs: number, replicas: number): void => {
 export interface Plea {
   readonly perSecond: number
   readonly burst: number
-  /** To which the shared bucket refills itself; what is given back to it may be more. */
+  /** The part of the burst that no replica holds: to there the shared bucket refills itself, whoever is full. */
   readonly reserve: number
-  /** So much more while some replica is not full. */
-  readonly gathered: number
   /** Below which no debt takes it. */
   readonly floor: number
   /** Spent without having been leased. */
@@ -167,7 +165,6 @@ export const plead = (bucket: Bucket, nowMs: number, replicas: number): Plea => 
     perSecond: rate.perSecond,
     burst: rate.burst,
     reserve: Math.max(0, rate.burst - part * (everywhere ? replicas : 1)),
-    gathered: (rate.perSecond * GATHERED_MS) / 1_000,
     // Everybody's parts are within the burst where everybody holds one; elsewhere what was had too much is paid back.
     floor: everywhere ? 0 : -rate.burst,
     // Of a long absence no more is owed than a part: what was refilled meanwhile was this replica's.
@@ -180,7 +177,7 @@ export const plead = (bucket: Bucket, nowMs: number, replicas: number): Plea => 
 
 /** What comes in until the next plea, if it goes on like this. */
 const demandOn = ({ rate, spent, lacking, most, heardMs, usedMs }: Bucket, nowMs: number): number => {
-  const sinceMs = Math.min(Math.max(nowMs - heardMs, 5), GATHERED_MS)
+  const sinceMs = Math.min(Math.max(nowMs - heardMs, 5), PAST_MS)
   const ahead = Math.ceil(((spent + lacking) * AHEAD_MS) / sinceMs)
   // Where less than one comes in it is still one.
   const next = nowMs - usedMs < USED_MS ? 1 : 0

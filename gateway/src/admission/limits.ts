@@ -1,5 +1,5 @@
 /** Whom a limit is for. */
-export type LimitKind = 'service' | 'api' | 'key' | 'user' | 'address' | 'visitors'
+export type LimitKind = 'service' | 'api' | 'key' | 'user' | 'address'
 
 /** What came in by one of these is counted together. */
 export type Api = 'rest' | 'graphql' | 'websocket'
@@ -16,7 +16,7 @@ export interface Rate {
 export interface Limits {
   readonly service: Rate
   /** Undefined where only the service's limit stands. */
-  readonly apis: Readonly<Partial<Record<Api, Rate>>>
+  readonly apis: Readonly<Record<Api, Rate | undefined>>
   readonly user: Rate
   readonly address: Rate
 }

@@ -18,22 +18,21 @@ export const createRedisBuckets = (redis: Redis, replica: string): RedisBuckets 
     async deal(pleas, counted) {
       const keys = [GATEWAYS_KEY, ...pleas.map(({ name }) => limitKey(name))]
       const args = pleas.flatMap(({ plea }) => [
-        ...[plea.perSecond, plea.burst, plea.reserve, plea.gathered],
+        ...[plea.perSecond, plea.burst, plea.reserve],
         ...[plea.floor, plea.owed, plea.ask, plea.need],
       ])
       // The script's answer, as its head has it.
-      const [replicas, ...given] = (await dealTokens(keys, [replica, counted ? KEPT_MS : 0, ...args])) as [
-        number,
-        ...(string | number)[],
-      ]
+      const [replicas, ...given] = (await dealTokens(keys, [
+        ...[replica, counted ? KEPT_MS : 0, ...args],
+      ])) as number[]
       const grants = pleas.map((_, index) => ({
         tokens: Number(given[2 * index]),
         scarce: given[2 * index + 1] === 1,
       }))
-      return { replicas, grants }
+      return { replicas: replicas || undefined, grants }
     },
     async leave() {
-      await redis.zrem(GATEWAYS_KEY, replica)
+      await redis.hdel(GATEWAYS_KEY, replica)
     },
   }
 }

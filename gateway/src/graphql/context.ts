@@ -19,6 +19,8 @@ export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
+  /** Over HTTP, before the operation runs: what it costs, in requests. @throws VotestreamError RATE_LIMITED */
+  readonly settle?: ((cost: number) => void) | undefined
   /** Of the board that a subscription was answered with last (see `Board`). */
   appliedAtMs?: number | undefined
 }

@@ -9,6 +9,7 @@ import {
   subscribe,
 } from 'graphql'
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
+import type { Admission, Origin } from '../admission/admission.js'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Viewer } from '../live/audience.js'
@@ -32,6 +33,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly tokens: Pick<Tokens, 'verify'>
+  readonly admission: Pick<Admission, 'enterFrom'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
@@ -40,6 +42,7 @@ export interface SocketOperationsOptions extends OperationLimits {
 
 /** Of one socket. */
 interface Extra extends Record<PropertyKey, unknown> {
+  readonly origin: Origin
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
   /** Takes the answers of an operation, as JSON in UTF-8. */
@@ -67,6 +70,11 @@ export const createSocketOperations = (
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, operationsPerSocketMax } =
     options
+  const enter = ({ extra, connectionParams }: SocketContext, cost: number): Caller | undefined => {
+    const { address, apiKey } = extra.origin
+    const origin = { address, apiKey: apiKey ?? textOf(connectionParams?.['x-api-key']) }
+    return options.admission.enterFrom(origin, 'websocket', authorizationOf(connectionParams), cost)
+  }
   const operationOf = createDocuments(options)
   const format = (result: Executed) => withErrors(result, formatError)
   const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
@@ -80,19 +88,29 @@ export const createSocketOperations = (
     if (executing.size === 0) for (const resolve of idle.splice(0)) resolve()
   }
 
+  /** A document that is refused costs one request: it had to be read. */
+  const readOperation = (context: SocketContext, { query, operationName }: SubscribePayload) => {
+    try {
+      return operationOf(query, operationName)
+    } catch (error) {
+      enter(context, 1)
+      throw error
+    }
+  }
+
   const prepare = (context: SocketContext, id: string, payload: SubscribePayload): ExecutionArgs => {
     if (Object.keys(context.subscriptions).length > operationsPerSocketMax)
       throw new VotestreamError('RATE_LIMITED')
     const { operationName = null } = payload
-    const operation = operationOf(payload.query, operationName)
+    const operation = readOperation(context, payload)
+    // A token is looked at for every operation: it may have expired since the socket was opened.
+    const caller = enter(context, operation.cost)
     const { document, definition } = operation
     const variables = payload.variables ?? {}
     const { coerced, errors } = getVariableValues(schema, definition.variableDefinitions ?? [], variables)
     if (errors) {
       throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
-    // A token is looked at for every operation: it may have expired since the socket was opened.
-    const caller = callerOf(tokens, context.connectionParams)
     if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
       const args: SharedArgs = {
         schema,
@@ -214,9 +232,12 @@ const callerOf = (
   tokens: SocketOperationsOptions['tokens'],
   parameters: Readonly<Record<string, unknown>> | undefined,
 ): Caller | undefined => {
-  const authorization = parameters?.Authorization ?? parameters?.authorization
-  return authorization == null ? undefined : tokens.verify(bearerToken(authorization))
+  const authorization = authorizationOf(parameters)
+  return authorization === undefined ? undefined : tokens.verify(bearerToken(authorization))
 }
+
+const authorizationOf = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
+  parameters?.Authorization ?? parameters?.authorization ?? undefined
 
 /** What is no text is not taken for the absence of one. */
 const textOf = (value: unknown): string | undefined => (value == null ? undefined : String(value))

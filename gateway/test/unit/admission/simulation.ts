@@ -36,7 +36,7 @@ export interface Simulated {
 }
 
 const SCARCE_MS = 500
-const QUIET_MS = 60
+const UNMET_MS = 1_000
 /** There and back. */
 const ROUND_TRIP_MS = 2
 
@@ -50,10 +50,10 @@ export const simulate = async ({
   everywhere = true,
 }: Simulation): Promise<Simulated> => {
   const world = createWorld()
-  const shared = createSharedModel({ world, replicas, away })
+  const sharedFor = createSharedModel({ world, replicas, away })
   const running = Array.from({ length: replicas }, (_, index) => {
     const shares = createBucketShares({
-      shared,
+      shared: sharedFor(index),
       logger: { warn: () => undefined, info: () => undefined } as never,
       replicas,
       timers: { ...world, random: createRandom(index + 1) },
@@ -152,10 +152,10 @@ export const createSharedModel = ({
   readonly world: Pick<ReturnType<typeof createWorld>, 'now' | 'after'>
   readonly replicas: number
   readonly away: (atMs: number) => boolean
-}): SharedBuckets => {
+}): ((replica: number) => SharedBuckets) => {
   const buckets = new Map<string, SharedBucket>()
   const pause = (ms: number) => new Promise<void>((resolve) => void world.after(ms, resolve))
-  return {
+  return (replica) => ({
     async deal(pleas) {
       await pause(ROUND_TRIP_MS / 2)
       const nowMs = world.now()
@@ -163,38 +163,51 @@ export const createSharedModel = ({
       const grants = pleas.map(({ name, plea }) => {
         const never = Number.NEGATIVE_INFINITY
         const found = buckets.get(name)
-        const bucket = found ?? { level: plea.burst, atMs: nowMs, unmetMs: never, scarceMs: never }
+        const full = {
+          level: plea.burst,
+          atMs: nowMs,
+          scarceMs: never,
+          unmet: 0,
+          unmetBy: -1,
+          unmetMs: never,
+        }
+        const bucket = found ?? full
         buckets.set(name, bucket)
-        return dealTo(bucket, plea, nowMs)
+        return dealTo(bucket, replica, plea, nowMs)
       })
       await pause(ROUND_TRIP_MS / 2)
       return { replicas, grants }
     },
-  }
+  })
 }
 
 interface SharedBucket {
   level: number
   atMs: number
-  unmetMs: number
   scarceMs: number
+  unmet: number
+  unmetBy: number
+  unmetMs: number
 }
 
-const dealTo = (bucket: SharedBucket, plea: Plea, nowMs: number): Grant => {
-  const { burst, reserve, gathered, ask } = plea
-  let cap = reserve + gathered
+const dealTo = (bucket: SharedBucket, replica: number, plea: Plea, nowMs: number): Grant => {
+  const { burst, ask } = plea
+  if (bucket.unmetBy === replica || nowMs - bucket.unmetMs > UNMET_MS) bucket.unmet = 0
+  let cap = Math.min(burst, plea.reserve + bucket.unmet + Math.max(0, ask))
   if (nowMs - bucket.scarceMs < SCARCE_MS) cap = burst
-  else if (nowMs - bucket.unmetMs > QUIET_MS) cap = reserve + Math.min(gathered, Math.max(0, ask))
   const refilled = bucket.level + ((nowMs - bucket.atMs) * plea.perSecond) / 1_000
   if (bucket.level < cap) bucket.level = Math.min(cap, refilled)
   if (plea.owed > 0) bucket.level = Math.max(Math.min(plea.floor, bucket.level), bucket.level - plea.owed)
   let tokens = 0
   if (ask < 0) bucket.level = Math.max(bucket.level, Math.min(burst, bucket.level - ask))
   else if (ask > 0) {
-    tokens = Math.max(0, Math.min(ask, bucket.level))
-    if (reserve + gathered >= 1) tokens = Math.floor(tokens)
+    tokens = Math.floor(Math.max(0, Math.min(ask, bucket.level)))
     bucket.level -= tokens
-    if (tokens < ask) bucket.unmetMs = nowMs
+    if (tokens < ask) {
+      bucket.unmet = ask - tokens
+      bucket.unmetBy = replica
+      bucket.unmetMs = nowMs
+    }
   }
   bucket.atMs = nowMs
   if (tokens < plea.need) bucket.scarceMs = nowMs
