@@ -14,6 +14,12 @@ export interface Caller {
   readonly expiresAtMs: number
 }
 
+/** @throws VotestreamError UNAUTHENTICATED where no token was shown. */
+export const requireToken = (caller: Caller | undefined): Caller => {
+  if (!caller) throw new VotestreamError('UNAUTHENTICATED')
+  return caller
+}
+
 /** @throws VotestreamError WRONG_SCOPE */
 export const requireScope = (caller: Caller, scope: Scope): void => {
   if (!caller.scopes.has(scope)) throw new VotestreamError('WRONG_SCOPE')

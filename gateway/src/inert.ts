@@ -28,7 +28,7 @@ export const inertOperations = () => ({
     revokeKey: notRunning,
     removeKey: notRunning,
   },
-  apiKeys: { ownedBy: notRunning, find: notRunning },
+  apiKeys: { identify: notRunning, ownedBy: notRunning, find: notRunning },
   keyUsage: notRunning,
   ids: createOpaqueIds('no identifier is made'),
   liveBoards: { watch: notRunning },

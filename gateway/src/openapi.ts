@@ -6,7 +6,7 @@ import { inertOperations, notRunning } from './inert.js'
 export const emitOpenapi = async (): Promise<string> => {
   const app = await createHttpServer({
     ...inertOperations(),
-    tokens: { verify: notRunning },
+    admission: { enter: notRunning, enterOpen: notRunning, visit: notRunning },
     logger: createLogger('openapi', 'silent'),
     missing: () => [],
   })

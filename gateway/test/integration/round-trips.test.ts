@@ -20,6 +20,7 @@ import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts } from '../../src/live/open-counts.js'
 import { createResults } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
+import { createTestAdmission } from '../test-admission.js'
 import { createInertServer } from '../unit/inert-server.js'
 import { callerOf, SOCKET_LIMITS } from './test-gateway.js'
 
@@ -74,6 +75,7 @@ describe('Reading many events', () => {
       addressOf: () => '127.0.0.1',
       timelines: { read: absent },
       tokens: { verify: () => callerOf(9) },
+      admission: createTestAdmission({ tokens: { verify: () => callerOf(9) } }),
       ids,
       logger,
       now: Date.now,
