@@ -18,6 +18,12 @@ export interface Caller {
   readonly tokenId: string
 }
 
+/** @throws VotestreamError UNAUTHENTICATED where no token was shown. */
+export const requireToken = (caller: Caller | undefined): Caller => {
+  if (!caller) throw new VotestreamError('UNAUTHENTICATED')
+  return caller
+}
+
 /** @throws VotestreamError WRONG_SCOPE */
 export const requireScope = (caller: Caller, scope: Scope): void => {
   if (!caller.scopes.has(scope)) throw new VotestreamError('WRONG_SCOPE')

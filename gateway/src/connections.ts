@@ -94,17 +94,17 @@ export const refuseConnection = (error: Error & { code?: string }, socket: Socke
 }
 
 /** Answers with problem details on a connection that no request is read from any more, and closes it. */
-export const endConnection = (code: ErrorCode, socket: Duplex): void => {
-  const { status, headers, body } = lastAnswer(code)
+export const endConnection = (error: ErrorCode | VotestreamError, socket: Duplex): void => {
+  const { status, headers, body } = lastAnswer(error)
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   socket.end(`${statusLine}${head.join('')}\r\n${body}`, () => socket.destroy())
 }
 
 /** The answer after which a connection ends. */
-const lastAnswer = (code: ErrorCode): ProblemAnswer => {
-  const again = code === 'RATE_LIMITED' ? { retryAfterSeconds: 1 } : {}
-  const { status, headers, body } = problemAnswer(new VotestreamError(code, again))
+const lastAnswer = (error: ErrorCode | VotestreamError): ProblemAnswer => {
+  const told = typeof error === 'string' ? new VotestreamError(error) : error
+  const { status, headers, body } = problemAnswer(told)
   const length = String(Buffer.byteLength(body))
   return { status, headers: { ...headers, 'content-length': length, connection: 'close' }, body }
 }

@@ -2,12 +2,14 @@ import {
   clickhouseVariables,
   commonVariables,
   EnvironmentError,
+  optionalWholeVariable,
   portVariable,
   readEnvironment,
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
 import { z } from 'zod'
+import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admission/limits.js'
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
 import { type TextFieldName, textFault } from './text-fields.js'
@@ -19,6 +21,27 @@ const textVariable = (field: TextFieldName) =>
     const fault = textFault(field, value)
     if (fault) context.addIssue({ code: 'custom', message: fault })
   })
+
+/**
+ * Requests a second, and how many may come at once: of the whole service, of each API (the service's, where none is set), of
+ * one user and of one address. They can be raised, up to what an account may have, and not be switched off.
+ */
+const rateVariable = (fallback: number) => wholeVariable(fallback, 1, RATE_CEILING)
+const ownRateVariable = () => optionalWholeVariable(1, RATE_CEILING)
+const rateVariables = {
+  RATE_LIMIT: rateVariable(DEFAULT_LIMITS.service.perSecond),
+  RATE_BURST: rateVariable(DEFAULT_LIMITS.service.burst),
+  REST_RATE_LIMIT: ownRateVariable(),
+  REST_RATE_BURST: ownRateVariable(),
+  GRAPHQL_RATE_LIMIT: ownRateVariable(),
+  GRAPHQL_RATE_BURST: ownRateVariable(),
+  WEBSOCKET_RATE_LIMIT: ownRateVariable(),
+  WEBSOCKET_RATE_BURST: ownRateVariable(),
+  USER_RATE_LIMIT: rateVariable(DEFAULT_LIMITS.user.perSecond),
+  USER_RATE_BURST: rateVariable(DEFAULT_LIMITS.user.burst),
+  ADDRESS_RATE_LIMIT: rateVariable(DEFAULT_LIMITS.address.perSecond),
+  ADDRESS_RATE_BURST: rateVariable(DEFAULT_LIMITS.address.burst),
+}
 
 /** @throws EnvironmentError that names each faulty variable. */
 export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
@@ -55,6 +78,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
             return z.NEVER
           }
         }),
+      ...rateVariables,
       /** Live connections of one user, and from one address; a whole office may stand behind one. */
       SOCKETS_PER_USER_MAX: wholeVariable(50, 1, 1_000_000),
       SOCKETS_PER_ADDRESS_MAX: wholeVariable(20_000, 1, 1_000_000),
@@ -86,6 +110,26 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
 }
 
 export type GatewayEnvironment = ReturnType<typeof readGatewayEnvironment>
+
+type RateVariables = Pick<GatewayEnvironment, keyof typeof rateVariables>
+
+export const limitsOf = (variables: RateVariables): Limits => {
+  const service = { perSecond: variables.RATE_LIMIT, burst: variables.RATE_BURST }
+  const limitOf = (perSecond: number | undefined, burst: number | undefined): Rate | undefined => {
+    if (perSecond === undefined && burst === undefined) return undefined
+    return { perSecond: perSecond ?? service.perSecond, burst: burst ?? service.burst }
+  }
+  return {
+    service,
+    apis: {
+      rest: limitOf(variables.REST_RATE_LIMIT, variables.REST_RATE_BURST),
+      graphql: limitOf(variables.GRAPHQL_RATE_LIMIT, variables.GRAPHQL_RATE_BURST),
+      websocket: limitOf(variables.WEBSOCKET_RATE_LIMIT, variables.WEBSOCKET_RATE_BURST),
+    },
+    user: { perSecond: variables.USER_RATE_LIMIT, burst: variables.USER_RATE_BURST },
+    address: { perSecond: variables.ADDRESS_RATE_LIMIT, burst: variables.ADDRESS_RATE_BURST },
+  }
+}
 
 const requireStrongSecrets = (secrets: { JWT_SECRET: string; ID_SECRET: string }): void => {
   const weak = (['JWT_SECRET', 'ID_SECRET'] as const).filter(

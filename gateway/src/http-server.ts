@@ -10,6 +10,7 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify'
+import type { Admission } from './admission/admission.js'
 import type { ClientAddresses } from './client-address.js'
 import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './connections.js'
 import { createDoors, type Door } from './doors.js'
@@ -22,6 +23,7 @@ import { createSubmitVote } from './rest/submit-vote.js'
 import { createVoteDoor } from './rest/vote-door.js'
 
 export interface HttpServerOptions extends RestDeps {
+  readonly admission: Pick<Admission, 'enter' | 'enterOpen' | 'visit'>
   readonly logger: Logger
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
@@ -60,7 +62,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   }
   const submitVote = createSubmitVote(deps)
   let closing = false
-  const voteDoor = createVoteDoor({ tokens: deps.tokens, submitVote, answerTo })
+  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
@@ -81,11 +83,12 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
 
+  addAdmission(app, deps.admission)
   const methods = createKnownPaths()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   addNotFound(app, methods)
-  app.get('/healthz', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send('ok\n'))
-  app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
+  app.get('/healthz', UNLIMITED, (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/readyz', UNLIMITED, (_request, reply) => {
     const parts = missing()
     reply.code(parts.length === 0 ? 200 : 503).type('text/plain')
     return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
@@ -95,6 +98,29 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   for (const plugin of plugins) await app.register(plugin)
   await app.ready()
   return app
+}
+
+/**
+ * Whoever spreads the clients asks them often, from few addresses. A gateway that refused to say that it lives would be taken
+ * for dead, and its load given to the others, just when there is too much of it.
+ */
+const UNLIMITED = { schema: { hide: true }, config: { admission: 'none' } } as const
+
+/** Of everything that does not admit its requests by itself, what is not there included. */
+const addAdmission = (app: FastifyInstance, admission: Pick<Admission, 'visit'>): void => {
+  app.addHook('onRequest', (request, _reply, next) => {
+    if (request.routeOptions.config.admission !== undefined) {
+      next()
+      return
+    }
+    try {
+      admission.visit(request.raw, 'rest')
+    } catch (error) {
+      next(error as Error)
+      return
+    }
+    next()
+  })
 }
 
 const addDocuments = async (app: FastifyInstance): Promise<void> => {

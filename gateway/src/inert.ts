@@ -32,7 +32,7 @@ export const inertOperations = () => ({
     removeKey: notRunning,
   },
   revoking: { revoke: notRunning },
-  apiKeys: { ownedBy: notRunning, find: notRunning },
+  apiKeys: { identify: notRunning, ownedBy: notRunning, find: notRunning },
   keyUsage: notRunning,
   ids: createOpaqueIds('no identifier is made'),
   liveBoards: { watch: notRunning },

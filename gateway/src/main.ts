@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
@@ -10,16 +11,20 @@ import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
+import { createAdmission } from './admission/admission.js'
+import { createAdmissionMetrics } from './admission/admission-metrics.js'
 import { watchApiKeys } from './admission/api-keys.js'
+import { createBucketShares } from './admission/bucket-shares.js'
 import { createKeyMetrics, watchUsages } from './admission/key-metrics.js'
 import { createKeyUsage } from './admission/key-usage.js'
 import { createQuotaLedger } from './admission/quota-ledger.js'
 import { createQuotas } from './admission/quotas.js'
+import { createRedisBuckets } from './admission/redis-buckets.js'
 import { createUsagePlans } from './admission/usage-plans.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { createGraphql } from './graphql/graphql.js'
@@ -134,6 +139,23 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   watchLive(registry, { broadcasts, connections })
   const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
+  const shared = createRedisBuckets(redis, randomUUID())
+  // The workers beside this one are known of; others are heard of with the first answer.
+  const shares = createBucketShares({ shared, logger, replicas: environment.GATEWAY_WORKERS })
+  const admission = createAdmission({
+    limits: limitsOf(environment),
+    shares,
+    tokens,
+    addressOf: clientAddresses.of,
+    metrics: createAdmissionMetrics(registry),
+    keys: apiKeys,
+    quotas,
+  })
+  await shares.start()
+  onStop('limits', async () => {
+    shares.stop()
+    await shared.leave().catch(() => undefined)
+  })
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -170,6 +192,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     apiKeys,
     keyUsage: createKeyUsage(ledger, now),
     tokens,
+    admission,
     ids,
     logger,
     now,
@@ -188,6 +211,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,

@@ -61,12 +61,23 @@ export interface FieldFault {
   readonly message: string
 }
 
+/** A limit that is used up, in a RATE_LIMITED. */
+export interface LimitState {
+  /** For example `user`. */
+  readonly policy: string
+  readonly perSecond: number
+  readonly burst: number
+  /** Tokens that are left. */
+  readonly remaining: number
+}
+
 interface ErrorOptions {
   readonly fields?: readonly FieldFault[]
   /** The vote that stands, in a DUPLICATE_VOTE. */
   readonly voteId?: string
   /** When it makes sense to try again. */
   readonly retryAfterSeconds?: number
+  readonly limit?: LimitState
   readonly cause?: unknown
 }
 
@@ -77,6 +88,7 @@ export class VotestreamError extends Error {
   readonly fields: readonly FieldFault[]
   readonly voteId: string | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly limit: LimitState | undefined
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(ERRORS[code].sentence, options.cause === undefined ? undefined : { cause: options.cause })
@@ -84,6 +96,7 @@ export class VotestreamError extends Error {
     this.fields = options.fields ?? []
     this.voteId = options.voteId
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.limit = options.limit
   }
 
   get status(): number {

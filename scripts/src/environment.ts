@@ -72,10 +72,30 @@ export function inheritedVariables(): NodeJS.ProcessEnv {
   return { ...process.env }
 }
 
-/** The same without any variable of ours, so that a test sees nothing but what it sets itself. */
+/**
+ * The limits of a gateway that one machine's clients are to come up against nothing but the machine: as high as they can be
+ * set. Nothing switches them off.
+ */
+export const RAISED_LIMITS = {
+  RATE_LIMIT: '250000',
+  RATE_BURST: '250000',
+  USER_RATE_LIMIT: '250000',
+  USER_RATE_BURST: '250000',
+  ADDRESS_RATE_LIMIT: '250000',
+  ADDRESS_RATE_BURST: '250000',
+} as const
+
+/** As a line to be shown with whatever was measured under them. */
+export const raisedLimitsText = (): string =>
+  `Limits: ${Object.entries(RAISED_LIMITS)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}`
+
+/** The same without any variable of ours, so that a test sees nothing but what it sets itself, and with raised limits. */
 export function variablesForTests(): NodeJS.ProcessEnv {
   const ours = new Set(Object.keys(variables))
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)))
+  const others = Object.entries(process.env).filter(([name]) => !ours.has(name))
+  return { ...Object.fromEntries(others), ...RAISED_LIMITS }
 }
 
 /** Where programs are looked for. */

@@ -1,5 +1,4 @@
 import { VotestreamError } from '@votestream/schema/errors'
-import type { ApiKey } from '../admission/api-key.js'
 import type { Caller } from '../caller.js'
 import type { AnswerBudget } from './answer-budget.js'
 import type { Loaders } from './loaders.js'
@@ -13,8 +12,8 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
-  /** The key that the client showed. */
-  readonly apiKey?: ApiKey | undefined
+  /** As the client showed it. */
+  readonly apiKey?: string | string[] | undefined
 }
 
 /** What every resolver of one operation sees. */
@@ -22,6 +21,8 @@ export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
+  /** Over HTTP, before the operation runs: what it costs, in requests. @throws VotestreamError RATE_LIMITED */
+  readonly settle?: ((cost: number) => Promise<void> | undefined) | undefined
   /** Of the board that a subscription was answered with last (see `Board`). */
   appliedAtMs?: number | undefined
 }

@@ -1,6 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
+import type { Admission } from '../admission/admission.js'
+import type { Caller } from '../caller.js'
 import type { ClientAddresses } from '../client-address.js'
 import type { Door } from '../doors.js'
 import type { Broadcasts } from '../live/broadcasts.js'
@@ -10,6 +12,7 @@ import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
+import { createEntries } from './entries.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createKnownOperations } from './known-operations.js'
 import { createLoaders, type Loaders } from './loaders.js'
@@ -23,6 +26,7 @@ export type GraphqlOptions = SchemaDeps &
   SourceDeps & {
     readonly results: Pick<Results, 'parts' | 'board'>
     readonly tokens: TokenVerifier
+    readonly admission: Pick<Admission, 'enter' | 'enterFrom' | 'originOf' | 'charge' | 'visit'>
     readonly broadcasts: Broadcasts
     readonly sockets: SocketLimits
     readonly connections: LiveConnections
@@ -40,18 +44,19 @@ export interface Graphql {
 
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
-  const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { tokens, admission, logger, introspection, broadcasts, sockets, connections, addressOf } = options
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger)
   const createContext = createContexts(options)
-  const contextOf = (headers: IncomingHttpHeaders): GraphqlContext =>
-    createContext(incomingOf(headers, tokens))
+  const contextOf = ({ headers }: IncomingMessage, caller: Caller | undefined): GraphqlContext =>
+    createContext(incomingOf(headers, caller))
+  const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
-  const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
+  const serving = { schema, introspection, tokens, admission, formatError, createContext, broadcasts, logger }
   return {
-    door: createOperationDoor({ known, contextOf }),
+    door: createOperationDoor({ known, entries, contextOf, formatError }),
     async routes(app) {
-      await addApollo(app, { schema, introspection, formatError, contextOf, known, logger })
+      await addApollo(app, { schema, introspection, formatError, entries, contextOf, known, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf })
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {
@@ -67,11 +72,12 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent } = incoming
+    const { caller, idempotencyKey, traceParent, apiKey } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
+      apiKey,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.

@@ -21,7 +21,7 @@ import {
 
 export interface PlanDeps {
   readonly usagePlans: UsagePlans
-  readonly apiKeys: Pick<WatchedApiKeys, 'ownedBy' | 'find'>
+  readonly apiKeys: Pick<WatchedApiKeys, 'identify' | 'ownedBy' | 'find'>
   readonly keyUsage: KeyUsage
   readonly ids: OpaqueIds
 }
@@ -81,7 +81,8 @@ export class PlanResolver {
     const { voter } = requireCaller(context)
     const { apiKeys } = this.#deps
     const own = voter === undefined ? [] : apiKeys.ownedBy(voter)
-    const shown = context.apiKey && apiKeys.find(context.apiKey.id)
+    const shownKey = context.apiKey === undefined ? undefined : apiKeys.identify(context.apiKey)
+    const shown = shownKey && apiKeys.find(shownKey.id)
     const isOwn = own.some(({ record }) => record.id === shown?.record.id)
     const all = shown && !isOwn ? [...own, shown] : own
     context.budget.spend(all.length)

@@ -2,9 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@votestream/infra/logging'
+import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Admission, Origin } from '../admission/admission.js'
 import type { ClientAddresses } from '../client-address.js'
 import { endConnection } from '../connections.js'
 import type { Viewer } from '../live/audience.js'
@@ -24,8 +26,11 @@ export interface SocketLimits extends OperationLimits {
   readonly pingEveryMs?: number
 }
 
-export type SocketsOptions = SocketOperationsOptions &
-  SocketLimits & { readonly logger: Logger; readonly addressOf: ClientAddresses['of'] }
+export interface SocketsOptions extends SocketOperationsOptions, SocketLimits {
+  readonly admission: Pick<Admission, 'enterFrom' | 'originOf' | 'visit'>
+  readonly logger: Logger
+  readonly addressOf: ClientAddresses['of']
+}
 
 /** Of one message. */
 const MESSAGE_BYTES_MAX = 128 * 1024
@@ -45,7 +50,7 @@ const TAIL = Buffer.from('}')
 
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as over HTTP. */
 export const addSockets = (app: FastifyInstance, options: SocketsOptions): void => {
-  const { logger, drainMs, connections, addressOf } = options
+  const { logger, drainMs, admission, connections, addressOf } = options
   const operations = createSocketOperations(options)
   const protocol = makeServer({ connectionInitWaitTimeout: INIT_TIMEOUT_MS, ...operations.hooks })
   const sockets = new WebSocketServer({
@@ -57,7 +62,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
   const liveness = createLiveness({ everyMs: options.pingEveryMs ?? PING_EVERY_MS })
   let stopping = false
 
-  const open = (socket: WebSocket, connection: Duplex): void => {
+  const open = (socket: WebSocket, connection: Duplex, origin: Origin): void => {
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -79,6 +84,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
         },
       },
       {
+        origin,
         executing: new Set(),
         viewer: (operationId) => viewerOf(socket, connection, operationId),
         close: (code, reason) => socket.close(code, reason),
@@ -101,11 +107,14 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     else if (path !== GRAPHQL_PATH) endConnection('ROUTE_NOT_FOUND', socket)
     else if (stopping) endConnection('OVERLOADED', socket)
     else {
-      const leave = connections.addresses.enter(addressOf(request))
+      const origin = admission.originOf(request)
+      // A browser sends no headers of its own with it: keys and tokens come with what is asked for.
+      const refusal = refusalOf(() => admission.visit(request, 'websocket'))
+      const leave = refusal ? undefined : connections.addresses.enter(addressOf(request))
       if (leave) {
         socket.once('close', leave)
-        sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket))
-      } else endConnection('RATE_LIMITED', socket)
+        sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket, origin))
+      } else endConnection(refusal ?? new VotestreamError('RATE_LIMITED', { retryAfterSeconds: 1 }), socket)
     }
   }
   app.server.on('upgrade', upgrade)
@@ -122,6 +131,16 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     liveness.stop()
     app.server.off('upgrade', upgrade)
   })
+}
+
+const refusalOf = (enter: () => unknown): VotestreamError | undefined => {
+  try {
+    enter()
+    return undefined
+  } catch (error) {
+    if (error instanceof VotestreamError) return error
+    throw error
+  }
 }
 
 const SERVER_MESSAGES: ReadonlySet<MessageType> = new Set([

@@ -1,8 +1,8 @@
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../accounts.js'
-import { bearerToken } from '../bearer-token.js'
-import type { Caller } from '../caller.js'
+import type { Admission } from '../admission/admission.js'
+import { type Caller, requireToken } from '../caller.js'
 import type { Decisions } from '../decisions.js'
 import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
@@ -24,7 +24,9 @@ export interface RestDeps {
   readonly events: Events
   readonly voting: Voting
   readonly decisions: Decisions
-  readonly tokens: TokenVerifier
+  /** Whether what is followed may be followed on. */
+  readonly tokens: Pick<TokenVerifier, 'stillValid' | 'onRevocation'>
+  readonly admission: Pick<Admission, 'enter' | 'enterOpen'>
   readonly ids: OpaqueIds
   readonly liveBoards: Pick<LiveBoards, 'watch'>
   readonly broadcasts: Broadcasts
@@ -45,6 +47,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No token is asked for. */
     open?: boolean
+    /** `own`: it admits its requests by itself, since it knows who asks; `none`: nobody may be refused. */
+    admission?: 'own' | 'none'
     /** Bounds its own waiting. */
     untimed?: boolean
   }
@@ -60,11 +64,24 @@ export const restRoutes =
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
       if (!route.config?.untimed) route.handlerTimeout = handlerTimeoutMs
-      if (route.config?.open) return
-      // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
+      route.config = { ...route.config, admission: 'own' }
+      const { open } = route.config
+      // Before the body is read: who asks too often or has no token is told so whatever the body holds, and sends none in
+      // vain.
       route.onRequest = (request, _reply, next) => {
+        const letIn = (caller: Caller | undefined): void => {
+          if (!open) request.caller = requireToken(caller)
+        }
         try {
-          request.caller = deps.tokens.verify(bearerToken(request.headers.authorization))
+          const { admission } = deps
+          const entered = open
+            ? admission.enterOpen(request.raw, 'rest')
+            : admission.enter(request.raw, 'rest', 1)
+          if (entered instanceof Promise) {
+            entered.then(letIn).then(() => next(), next)
+            return
+          }
+          letIn(entered)
         } catch (error) {
           next(error as Error)
           return

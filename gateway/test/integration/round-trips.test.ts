@@ -20,6 +20,7 @@ import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts } from '../../src/live/open-counts.js'
 import { createResults } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
+import { createTestAdmission } from '../test-admission.js'
 import { createInertServer } from '../unit/inert-server.js'
 import { callerOf, SOCKET_LIMITS } from './test-gateway.js'
 
@@ -64,6 +65,7 @@ describe('Reading many events', () => {
       keyUsage,
       accounts: { register: absent, login: absent, username: absent },
       voting: { submit: absent, find: absent, status: absent },
+      revoking: { revoke: absent },
       decisions: { decide: absent },
       events,
       results,
@@ -74,6 +76,7 @@ describe('Reading many events', () => {
       addressOf: () => '127.0.0.1',
       timelines: { read: absent },
       tokens: { verify: () => callerOf(9), stillValid: () => true, onRevocation: () => () => undefined },
+      admission: createTestAdmission({ tokens: { verify: () => callerOf(9) } }),
       ids,
       logger,
       now: Date.now,

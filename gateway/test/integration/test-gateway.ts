@@ -9,8 +9,10 @@ import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { Decision, Submission } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { Admission } from '../../src/admission/admission.js'
 import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
 import { createKeyUsage } from '../../src/admission/key-usage.js'
+import type { Limits } from '../../src/admission/limits.js'
 import { createQuotaLedger } from '../../src/admission/quota-ledger.js'
 import { createQuotas, type SharedQuotas } from '../../src/admission/quotas.js'
 import { createUsagePlans, type UsagePlans } from '../../src/admission/usage-plans.js'
@@ -39,6 +41,9 @@ import type { Timelines } from '../../src/timeline/timelines.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
+import { createTestAdmission, HIGH_LIMITS } from '../test-admission.js'
+
+type AdmissionKeys = Parameters<typeof createTestAdmission>[0]
 
 /** A gateway over a real broker; what stands behind the votes is the test's to say. */
 export interface TestGateway {
@@ -69,6 +74,8 @@ export interface TestGateway {
   timeline: Timelines['read']
   voteStatus: () => Promise<VoteStatus>
   nowMs: () => number
+  /** Other limits for what comes from now on; undefined: none that a test comes to. */
+  limit(limits: Partial<Limits> | undefined, keys?: Pick<AdmissionKeys, 'keys' | 'quotas'>): void
   /** Messages in the buckets: a request that writes nothing leaves it as it is. */
   written(): Promise<number>
   userToken(voter: number, scopes?: readonly Scope[]): string
@@ -162,6 +169,17 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     addresses: createOpenCounts(CONNECTION_LIMITS.perAddress),
   }
   const clientAddresses = createClientAddresses(['127.0.0.1'])
+  let limited: Admission | undefined
+  const high = createTestAdmission({ tokens, addressOf: clientAddresses.of })
+  const current = () => limited ?? high
+  const admission: Admission = {
+    enter: (...given) => current().enter(...given),
+    enterOpen: (...given) => current().enterOpen(...given),
+    visit: (...given) => current().visit(...given),
+    originOf: (...given) => current().originOf(...given),
+    enterFrom: (...given) => current().enterFrom(...given),
+    charge: (...given) => current().charge(...given),
+  }
   const graphql = createGraphql({
     accounts,
     events,
@@ -177,6 +195,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     keyUsage: createKeyUsage(ledger, now),
     timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
+    admission,
     ids,
     logger,
     now,
@@ -192,6 +211,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,
@@ -231,6 +251,16 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
     voteStatus: async () => 'processed',
     nowMs: Date.now,
+    limit(limits, keys) {
+      limited =
+        limits &&
+        createTestAdmission({
+          tokens,
+          addressOf: clientAddresses.of,
+          limits: { ...HIGH_LIMITS, ...limits },
+          ...keys,
+        })
+    },
     async written() {
       const infos = ['accounts', 'credentials', 'events'].map((bucket) =>
         nats.jsm.streams.info(`KV_${bucket}`),
