@@ -20,8 +20,12 @@ for (const file of process.argv.slice(2)) {
   if (!file.startsWith('--')) mocha.addFile(file)
 }
 await mocha.loadFilesAsync()
+const failedFiles = new Set<string>()
 const runner = mocha.run((failures) => {
   const { passes = 0 } = runner.stats ?? {}
   process.exitCode = failures > 0 ? 1 : 0
-  process.send?.({ passed: passes, failed: failures })
+  process.send?.({ passed: passes, failed: failures, failedFiles: [...failedFiles] })
+})
+runner.on('fail', ({ file }) => {
+  if (file !== undefined) failedFiles.add(file)
 })

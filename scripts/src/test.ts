@@ -2,19 +2,23 @@
 // the way here) and every test, against real servers on free ports and temporary folders.
 
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { findServer } from '@votestream/infra/servers/find-server'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
 import { z } from 'zod'
 import { variablesForTests } from './environment.js'
+import { type RunTests, type TestOutcome, withSecondTry } from './second-try.js'
 import { findTestFiles } from './test-files.js'
 
 /** After its last test a run that does not end has left a server, a socket or a timer behind. */
 const lingerMsMax = 15_000
 
-const outcomeSchema = z.object({ passed: z.number(), failed: z.number() })
-type Outcome = z.infer<typeof outcomeSchema>
+const outcomeSchema = z.object({
+  passed: z.number(),
+  failed: z.number(),
+  failedFiles: z.array(z.string()),
+})
 
 const root = repositoryRoot()
 const patterns = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
@@ -25,9 +29,14 @@ if (!(await checkStyle())) faults.push('Format or lint has faults: `npm run form
 const files = findTestFiles(root, patterns)
 await findServer(natsRequirement)
 await findServer(redisRequirement)
-const outcome = await runTests(files, flags)
+// Whoever asks for a few files wants to see them fail.
+const run: RunTests = (these) => runTests(these, flags)
+const outcome = patterns.length === 0 ? await withSecondTry(run, files) : await run(files)
 if (outcome === undefined) faults.push('The test run broke off.')
 else if (outcome.passed + outcome.failed === 0) faults.push('No test ran.')
+for (const file of outcome?.unsteadyFiles ?? []) {
+  process.stdout.write(`Unsteady, to be looked into: ${relative(root, file)}\n`)
+}
 for (const fault of faults) process.stdout.write(`${fault}\n`)
 const { passed, failed } = outcome ?? { passed: 0, failed: 1 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`)
@@ -49,7 +58,7 @@ async function checkStyle(): Promise<boolean> {
 async function runTests(
   testFiles: readonly string[],
   extra: readonly string[],
-): Promise<Outcome | undefined> {
+): Promise<TestOutcome | undefined> {
   const run = join(root, 'scripts/dist/src/test-run.js')
   const child = spawn(process.execPath, ['--enable-source-maps', run, ...extra, ...testFiles], {
     cwd: root,
@@ -60,7 +69,7 @@ async function runTests(
   const forward = (signal: NodeJS.Signals) => child.kill(signal)
   process.on('SIGINT', forward)
   process.on('SIGTERM', forward)
-  let result: Outcome | undefined
+  let result: TestOutcome | undefined
   let lingering: NodeJS.Timeout | undefined
   child.on('message', (message) => {
     result = outcomeSchema.parse(message)

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createLatest, type Latest } from './latest.js'
 import { type LiveMetrics, NO_METRICS, type ViewerPlace } from './live-metrics.js'
 
@@ -18,8 +18,8 @@ export interface Audience {
   /** Shows what was shown last, if anything, and then whatever follows, until the answer is left or ends. */
   join(viewer: Viewer): Latest<never>
   /**
-   * Shows everybody something new. Resolves when it was sent to all who read; who does not, gets what is the latest
-   * once it does. To be called again only then: what comes too fast for the sending is left out by whoever calls.
+   * Shows everybody something new. Resolves when it was sent to all who read, and the process had time for something
+   * else; who does not read, gets what is the latest once it does. To be called again only then: what comes too fast for the sending is left out by whoever calls.
    * @param appliedAtMs when Redis took the earliest change in it, by the broker's clock; without it nobody measures
    */
   show(payload: Buffer, appliedAtMs?: number): Promise<void>
@@ -46,6 +46,10 @@ export interface Patience {
 const PATIENCE: Patience = { bufferedBytes: 16 * 1024, bufferedBytesMax: 4 * 1024 * 1024, ms: 10_000 }
 /** Sent without a break at most: whatever else this process has to do waits for it. */
 const SLICE = 1_000
+/** After a long sending votes have their turn for as long, but not longer than this: then what comes next would be old. */
+const REST_MS_MAX = 25
+/** What was shorter disturbs nobody. */
+const REST_MS_MIN = 5
 /** How often somebody who is behind is looked at. */
 const LOOK_AGAIN_MS = 50
 
@@ -132,6 +136,7 @@ export const createAudience = ({
     async show(payload, appliedAtMs) {
       latest = payload
       number += 1
+      const beganMs = performance.now()
       let offered = 0
       let sent = 0
       const middle = Math.ceil(places.size / 2)
@@ -148,6 +153,8 @@ export const createAudience = ({
       }
       reached('last')
       metrics.shown(sent)
+      const tookMs = performance.now() - beganMs
+      if (tookMs >= REST_MS_MIN) await pause(Math.min(tookMs, REST_MS_MAX))
     },
     end(error) {
       for (const { left } of [...places.values()]) left.end(error)

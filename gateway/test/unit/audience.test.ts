@@ -62,6 +62,24 @@ describe('an audience', () => {
     assert.ok(many.every(({ seen }) => seen.length === 1))
   })
 
+  it('gives others as much time as a long sending took, before it shows what is next', async () => {
+    const audience = createAudience({ onEmpty: () => undefined })
+    const sendingMs = 10
+    let sentAtMs = 0
+    audience.join({
+      ...viewer(),
+      send() {
+        const beganMs = performance.now()
+        do sentAtMs = performance.now()
+        while (sentAtMs - beganMs < sendingMs)
+      },
+    })
+    await audience.show(board('1'))
+    const restedMs = performance.now() - sentAtMs
+    // Timers count whole milliseconds.
+    assert.ok(restedMs >= sendingMs - 1, `${restedMs} ms`)
+  })
+
   it('lets who does not read skip to the latest, while others see everything', async () => {
     const audience = createAudience({ onEmpty: () => undefined, patience: PATIENCE })
     const [slow, quick] = [viewer(), viewer()]

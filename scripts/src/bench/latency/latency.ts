@@ -1,5 +1,6 @@
 import type { Latencies } from '../../load/latencies.js'
 import { requestsOf } from '../../load/schedule.js'
+import { startViewers } from '../../load/viewers.js'
 import { runVoteLoad, type VoteLoadOutcome } from '../../load/vote-load.js'
 import { voteRequests } from '../../load/vote-requests.js'
 import type { Voter } from '../../load/voters.js'
@@ -60,7 +61,7 @@ export interface LoadFigures {
 }
 
 export interface LatencyFigures {
-  /** Votes a second, closed loop over REST. */
+  /** Votes a second, closed loop over REST, while the viewers watch. */
   readonly capacity: number
   readonly loads: readonly LoadFigures[]
 }
@@ -112,7 +113,7 @@ const TIMEOUT_MS = 20_000
 const measureCapacity = async (
   system: SmallSystem,
   takeVoters: TakeVoters,
-  { warmUpSeconds }: LatencyOptions,
+  { warmUpSeconds, viewers: count }: LatencyOptions,
 ): Promise<number> => {
   const [event] = system.events
   if (!event) throw new Error('the system has no event')
@@ -121,12 +122,12 @@ const measureCapacity = async (
     measureClosedVotes({
       port: portOf(system),
       processes: await system.processes(),
-      requests: (count) =>
+      requests: (requests) =>
         voteRequests({
           host: 'bench',
           eventId,
           contestantIds,
-          voters: takeVoters(count),
+          voters: takeVoters(requests),
           graphqlShare: 0,
           pace: null,
         }),
@@ -135,10 +136,17 @@ const measureCapacity = async (
       seconds,
       timeoutMs: TIMEOUT_MS,
     })
-  await run(warmUpSeconds)
-  const { perSecond, faults } = await run(CAPACITY_SECONDS)
-  if (faults > 0) throw new Error(`${faults} votes were not acknowledged while the capacity was measured`)
-  return perSecond
+  const url = `ws://127.0.0.1:${portOf(system)}/graphql`
+  const tokens = takeVoters(count).map(({ token }) => token)
+  const viewers = count > 0 ? await startViewers({ url, eventId, contestantIds, count, tokens }) : undefined
+  try {
+    await run(warmUpSeconds)
+    const { perSecond, faults } = await run(CAPACITY_SECONDS)
+    if (faults > 0) throw new Error(`${faults} votes were not acknowledged while the capacity was measured`)
+    return perSecond
+  } finally {
+    await viewers?.stop()
+  }
 }
 
 const RAMP_SECONDS = 2

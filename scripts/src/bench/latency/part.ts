@@ -9,7 +9,11 @@ export const latencyPart = definePart({
     'counts from when a vote was to be sent until it is acknowledged, processing from the commit log to Redis by message, ' +
     "fan-out from Redis to a viewer's socket by board, a board's age from its last vote's acceptance to its receipt",
   options: {
-    percent: { default: [25, 50, 75], hint: 'LIST', about: 'of the capacity, one load for each' },
+    percent: {
+      default: [25, 50, 75],
+      hint: 'LIST',
+      about: 'of the capacity with these viewers, one load for each',
+    },
     viewers: { default: 1_000, min: 0, hint: 'N', about: 'who follow the board' },
     seconds: { default: 10, hint: 'N', about: 'of each load at its full rate' },
     graphql: { default: 0, min: 0, hint: 'N', about: 'percent of the votes over GraphQL instead of REST' },
@@ -22,7 +26,7 @@ export const latencyPart = definePart({
       figures,
       tables: [
         {
-          title: `Latencies, of a capacity of ${figures.capacity.toFixed(0)} votes/s`,
+          title: `Latencies, of a capacity of ${figures.capacity.toFixed(0)} votes/s with the viewers`,
           rows: stageRows(figures),
         },
         { title: 'What the services did meanwhile', rows: serviceRows(figures) },
