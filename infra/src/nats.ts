@@ -6,7 +6,7 @@ import {
   PermissionViolationError,
   type ReconnectToServerHandler,
 } from '@nats-io/nats-core'
-import { connect } from '@nats-io/transport-node'
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node'
 import { inboxPrefix } from './access/nats-rights.js'
 import type { Logger } from './logging.js'
 import { createSilence, LOOK_EVERY_MS } from './nats-silence.js'
@@ -47,7 +47,7 @@ interface NatsOptions extends StoreLogin {
  * @throws AuthorizationError when the server is there and refuses the login
  */
 export const connectNats = async ({ url, name, logger, ...login }: NatsOptions): Promise<Nats> => {
-  const connection = await connect({
+  const options: NodeConnectionOptions = {
     ...natsLogin(url, login),
     name,
     waitOnFirstConnect: true,
@@ -62,10 +62,17 @@ export const connectNats = async ({ url, name, logger, ...login }: NatsOptions):
     // A half-open connection is noticed by its silence, long before two of these have passed.
     pingInterval: 2_000,
     maxPingOut: 2,
-    // A server that comes up may be too slow to check a login in time, twice in a row: that is not the end.
-    ignoreAuthErrorAbort: true,
     // Every request would make an error beforehand, with the stack of whoever asks, in case that it fails.
     noAsyncTraces: true,
+  }
+  // Refused twice in a row, the library ends a connection. That is right for the first one, and it is for this one to
+  // find out: a server that comes back may be too slow to check a login in time, and must not be left for ever.
+  const first = await connect(options)
+  await first.close()
+  const connection = await connect({
+    ...options,
+    reconnectToServer: createDialPause(),
+    ignoreAuthErrorAbort: true,
   })
   let connected = true
   let refused = 0

@@ -33,6 +33,12 @@ export interface NatsRights {
 /** Where the answers to an identity's questions go: nobody else may listen there. */
 export const inboxPrefix = (name: string): string => `_INBOX.${name}`
 
+/**
+ * Whether an answer may go there. Who answers does so with rights of its own: a question could name a log as the place
+ * for its answer, to have something written there that it may not write itself.
+ */
+export const isInbox = (reply: string | undefined): boolean => reply?.startsWith('_INBOX.') ?? false
+
 /** @param shards of the vote log; a subject's wildcard stands for a whole name, so each stream is named. */
 export const natsRights = (shards: number): Readonly<Record<Identity, NatsRights>> => {
   const logs = allShards(shards).map(voteStream)
