@@ -12,7 +12,7 @@ interface Grant {
 }
 
 /** What the archive writes. */
-const ARCHIVE_TABLES = [
+export const ARCHIVE_TABLES = [
   'votes_log',
   'decisions_log',
   'dead_entries',

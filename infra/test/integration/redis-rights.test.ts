@@ -50,11 +50,7 @@ describe("what each service's user may do in Redis", () => {
     ['EVAL', "return redis.call('HSET', KEYS[1], '0', 9)", 1, '{s0}:event:1:tally'],
   ]
   const DANGEROUS: readonly Command[] = [
-    ...([
-      ['CONFIG', 'GET', '*'],
-      ['CONFIG', 'SET', 'requirepass', ''],
-      ['SHUTDOWN'],
-    ] as const),
+    ...([['CONFIG', 'GET', '*'], ['CONFIG', 'SET', 'requirepass', ''], ['SHUTDOWN']] as const),
     ...([['REPLICAOF', 'NO', 'ONE'], ['ACL', 'LIST'], ['ACL', 'SETUSER', 'x', 'on'], ['MONITOR']] as const),
     ...([['KEYS', '*'], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['MODULE', 'LIST'], ['SAVE']] as const),
   ]
