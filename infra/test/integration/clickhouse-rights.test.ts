@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { migrationsFolder } from '@votestream/schema/clickhouse-schema'
-import { ANALYST_LIMITS, ARCHIVE_TABLES, SYSTEM_TABLES_READ } from '../../src/access/clickhouse-rights.js'
+import {
+  ANALYST_LIMITS,
+  ARCHIVE_TABLES,
+  CLICKHOUSE_ROLES,
+  SYSTEM_TABLES_READ,
+  serverUsers,
+} from '../../src/access/clickhouse-rights.js'
 import { type ClickHouseClient, connectClickhouse } from '../../src/clickhouse.js'
 import { applyMigrations, readMigrations } from '../../src/migrations.js'
 import { startClickHouseServer } from '../../src/servers/clickhouse-server.js'
@@ -254,6 +263,37 @@ describe("what each service's user, and the analyst, may do in ClickHouse", func
     await refused('processor', 'ALTER TABLE window_tallies ADD COLUMN mine UInt8')
     await refused('processor', 'ALTER TABLE votes_log DELETE WHERE 1')
     assert.equal(asked, 0)
+  })
+
+  it("the file for a server of one's own means the same to the engine", async () => {
+    const users = join(folder, 'users.xml')
+    const configuration = join(folder, 'config.xml')
+    // What a server has of its own: a first user, a profile, a quota.
+    const own =
+      '<no_password/><profile>default</profile><quota>default</quota><access_management>1</access_management>'
+    writeFileSync(
+      users,
+      serverUsers()
+        .replace('<profiles>', '<quotas><default/></quotas><profiles><default/>')
+        .replace('<users>', `<users><default>${own}<networks><ip>::/0</ip></networks></default>`),
+    )
+    writeFileSync(configuration, `<clickhouse><users_config>${users}</users_config></clickhouse>`)
+    const program = `const { Session } = await import('chdb')
+      const session = new Session(${JSON.stringify(join(folder, 'own'))},
+        { connectionArgs: ['--config-file=' + ${JSON.stringify(configuration)}] })
+      const ask = async (query) => (await session.queryAsync(query, { format: 'TSVRaw' })).text()
+      for (const user of ['gateway', 'processor', 'analyst']) console.log(await ask('SHOW GRANTS FOR ' + user))
+      console.log(await ask('SHOW CREATE SETTINGS PROFILE votestream_analyst'))
+      process.exit(0)`
+    const digests = Object.fromEntries(
+      CLICKHOUSE_ROLES.map((role) => [`CLICKHOUSE_${role.toUpperCase()}_PASSWORD_SHA256`, 'a'.repeat(64)]),
+    )
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      env: { ...process.env, ...digests },
+    })
+    for (const role of CLICKHOUSE_ROLES) assert.ok(stdout.includes(`GRANT ${role} TO ${role}`), stdout)
+    assert.match(stdout, /readonly = 2, max_execution_time = 60\. MIN 1\. MAX 60\./)
   })
 
   it('nobody comes in without a password, or with a wrong one', async () => {
