@@ -2,8 +2,7 @@ import type { EventNumber, Shard } from './numbers.js'
 
 /**
  * Keys in Redis. All keys of a shard stand in one hash slot, so that one script may touch them together.
- * Everything here is a view of the log and can be made again from it. Who may use which keys stands in
- * `infra/src/access/redis-rights.ts`.
+ * Everything here is a view of the log and can be made again from it.
  */
 
 /**
@@ -67,6 +66,3 @@ export const shadowOf =
 
 /** Set: the shards whose view was made anew by an operator's command that is still at it. Expires. */
 export const REBUILT_SHARDS_KEY = 'rebuild:shards'
-
-/** What every key begins with by which gateways count requests together. It is no view of the log: nothing fills it again. */
-export const LIMIT_PREFIX = 'limit:'

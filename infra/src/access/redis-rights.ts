@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { LIMIT_PREFIX } from '@votestream/schema/redis-keys'
 import { IDENTITIES, type Identity } from './identities.js'
 
 /**
@@ -13,6 +12,9 @@ interface Rule {
 
 /** Every key of every shard's view. */
 const VIEW = '{s*}:*'
+
+/** Every key by which gateways count requests together. They are no view of the log: nothing fills them again. */
+const LIMITS = 'limit:*'
 
 const CONNECTS: readonly Rule[] = [
   { rule: '+hello', why: 'Logs in.' },
@@ -36,7 +38,7 @@ export const redisRights: Readonly<Record<Identity, readonly Rule[]>> = {
     ...READS_VIEW,
     {
       // One selector: these commands on these keys, and on no others.
-      rule: `(~${LIMIT_PREFIX}* +eval +evalsha +script|load +get +set +del +unlink +incr +incrby +expire +pexpire +ttl +pttl +hget +hmget +hgetall +hset +hincrby +hdel +time)`,
+      rule: `(~${LIMITS} +eval +evalsha +script|load +get +set +del +unlink +incr +incrby +expire +pexpire +ttl +pttl +hget +hmget +hgetall +hset +hincrby +hdel +time)`,
       why: 'Counts requests together with the other gateways.',
     },
   ],

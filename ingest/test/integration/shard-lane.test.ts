@@ -8,7 +8,13 @@ import { startServersForTest, type TestServers } from '@votestream/infra/servers
 import { ensureVoteStreams } from '@votestream/infra/streams'
 import { contestantIndex, eventNumber, shardNumber, voterNumber } from '@votestream/schema/numbers'
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
-import { closeSubject, decideSubject, ingestSubject, voteStream, voteSubject } from '@votestream/schema/subjects'
+import {
+  closeSubject,
+  decideSubject,
+  ingestSubject,
+  voteStream,
+  voteSubject,
+} from '@votestream/schema/subjects'
 import { bitPosition } from '@votestream/schema/voted-set'
 import {
   closeReply,
