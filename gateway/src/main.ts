@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
+import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
@@ -66,9 +68,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
-  const nats = await connectNats({ url: environment.NATS_URL, name: 'gateway', logger })
+  const nats = await connectNats({ ...natsAddress(environment), name: 'gateway', logger })
   onStop('NATS', nats.close)
-  const redis = connectRedis({ url: environment.REDIS_URL, name: 'gateway', logger })
+  const redis = connectRedis({ ...redisAddress(environment), name: 'gateway', logger })
   onStop('Redis', () => redis.disconnect())
   await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
     logger.warn({ err: error }, 'without Redis'),
@@ -79,6 +81,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     ...(redis.status === 'ready' ? [] : ['Redis']),
   ]
   const registry = createMetrics()
+  watchRefusals(registry, nats)
   if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
   else {
     const health = await startHealthServer({ port: environment.GATEWAY_METRICS_PORT, registry, missing })

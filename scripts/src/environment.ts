@@ -1,4 +1,5 @@
 import { delimiter, resolve } from 'node:path'
+import { IDENTITIES, passwordVariable } from '@votestream/infra/access/identities'
 import {
   EnvironmentError,
   portVariable,
@@ -11,18 +12,33 @@ import { z } from 'zod'
 const serverUrl = z.url().optional()
 const text = z.string().optional()
 
+/** Passwords of single services, for servers that are not ours and know them; ours are given them. */
+const identityPasswords = <Store extends 'NATS' | 'REDIS' | 'CLICKHOUSE'>(store: Store) =>
+  // Every identity has its variable in it.
+  Object.fromEntries(IDENTITIES.map((identity) => [passwordVariable(store, identity), text])) as Record<
+    ReturnType<typeof passwordVariable<Store>>,
+    typeof text
+  >
+
 const variables = {
   GATEWAY_PORT: portVariable(4000),
   // One address or several, apart by commas.
   NATS_URL: text,
   NATS_PORT: portVariable(4222),
+  NATS_USER: text,
+  NATS_PASSWORD: text,
   REDIS_URL: serverUrl,
   REDIS_PORT: portVariable(6379),
+  REDIS_USER: text,
+  REDIS_PASSWORD: text,
   CLICKHOUSE_URL: serverUrl,
   CLICKHOUSE_PORT: portVariable(8123),
   CLICKHOUSE_USER: z.string().default('default'),
   CLICKHOUSE_PASSWORD: text,
   CLICKHOUSE_ANALYST_PASSWORD: text,
+  ...identityPasswords('NATS'),
+  ...identityPasswords('REDIS'),
+  ...identityPasswords('CLICKHOUSE'),
   DATA_DIR: z.string().default('.data'),
   JWT_SECRET: text,
   ID_SECRET: text,

@@ -7,11 +7,11 @@ import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { QUOTAS_BUCKET, USAGE_PLANS_BUCKET } from '@votestream/schema/subjects'
-import { addressesOf } from './addresses.js'
 import { readEnvironment } from './environment.js'
 import type { PlansContext } from './plans/plans-command.js'
 import { runPlans, sentenceOf } from './plans/run-plans.js'
 import { publicIds } from './public-ids.js'
+import { operatorAddresses } from './store-logins.js'
 import { within } from './within.js'
 
 /**
@@ -21,9 +21,9 @@ import { within } from './within.js'
 
 const connect = async (waitMs: number): Promise<PlansContext> => {
   const environment = readEnvironment(repositoryRoot())
-  const { natsUrl } = addressesOf(environment)
+  const { nats: address } = await operatorAddresses(environment)
   const logger = createLogger('plans', 'silent')
-  const nats = await within(waitMs, 'NATS', connectNats({ url: natsUrl, name: 'plans', logger }))
+  const nats = await within(waitMs, 'NATS', connectNats({ ...address, name: 'plans', logger }))
   const kvm = new Kvm(nats.js)
   const brokerMs = await brokerTimeMs(nats, USAGE_PLANS_BUCKET).catch((cause: unknown) => {
     throw new Error('There are no usage plans yet: start Votestream once first.', { cause })

@@ -9,9 +9,9 @@ import { connectNats } from '@votestream/infra/nats'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import type { Revoked } from '@votestream/schema/revocation-record'
 import { REVOCATIONS_BUCKET } from '@votestream/schema/subjects'
-import { addressesOf } from './addresses.js'
 import { readEnvironment } from './environment.js'
 import { publicIds } from './public-ids.js'
+import { operatorAddresses } from './store-logins.js'
 import { within } from './within.js'
 
 /** `npm run revoke`: takes tokens back while the system runs. See USAGE. Exit status 2: it could not be done. */
@@ -60,9 +60,9 @@ const run = async (request: Request): Promise<string> => {
   const beforeMs = beforeOf(request)
   const environment = readEnvironment(repositoryRoot())
   const revoked = await revokedOf(request, environment)
-  const { natsUrl } = addressesOf(environment)
+  const { nats: address } = await operatorAddresses(environment)
   const logger = createLogger('revoke', 'silent')
-  const nats = await within(BROKER_WAIT_MS, 'NATS', connectNats({ url: natsUrl, name: 'revoke', logger }))
+  const nats = await within(BROKER_WAIT_MS, 'NATS', connectNats({ ...address, name: 'revoke', logger }))
   const nowMs = await brokerTimeMs(nats)
   const bucket = await new Kvm(nats.js).open(REVOCATIONS_BUCKET)
   await createRevoking({ bucket, store: createStore(nats), now: () => nowMs }).revoke(revoked, beforeMs)

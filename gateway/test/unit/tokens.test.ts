@@ -217,7 +217,7 @@ describe('tokens', () => {
       let told = 0
       const stop = revocable.onRevocation(() => (told += 1))
       book.learn({ key: 'all', operation: 'PUT', value: Buffer.from('{"version":2}') })
-      assert.ok(isGood(tokenOf(1)))
+      assert.ok(isGood(tokenOf(3)))
       take('user.2', nowMs)
       stop()
       take('user.2', null)
