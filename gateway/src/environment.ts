@@ -10,6 +10,7 @@ import {
 import { z } from 'zod'
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
+import { frontDoorFaults, frontDoorVariables } from './front-door-variables.js'
 import { type TextFieldName, textFault } from './text-fields.js'
 
 const SECRET_LENGTH_MIN = 32
@@ -27,6 +28,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ...commonVariables,
       ...redisVariables,
       ...clickhouseVariables,
+      ...frontDoorVariables,
       GATEWAY_PORT: portVariable(4000),
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),
@@ -75,6 +77,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     },
     source,
   )
+  const faults = frontDoorFaults(environment)
+  if (faults.length > 0) throw new EnvironmentError(faults)
   if (environment.NODE_ENV === 'production') requireStrongSecrets(environment)
   return environment
 }

@@ -1,5 +1,6 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import type { AnswerBudget } from './answer-budget.js'
 import type { Loaders } from './loaders.js'
 import type { SubscriptionSources } from './subscription-sources.js'
@@ -12,6 +13,8 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+  /** Undefined for what goes on for as long as somebody looks. */
+  readonly deadline: Deadline | undefined
 }
 
 /** What every resolver of one operation sees. */

@@ -2,7 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
 import type { ClientAddresses } from '../client-address.js'
+import { type CrossOrigin, createCrossOrigin } from '../cross-origin.js'
+import { type Deadline, requireTime } from '../deadlines.js'
 import type { Door } from '../doors.js'
+import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
@@ -27,6 +30,9 @@ export type GraphqlOptions = SchemaDeps &
     readonly sockets: SocketLimits
     readonly connections: LiveConnections
     readonly addressOf: ClientAddresses['of']
+    readonly limits?: Partial<HttpLimits>
+    /** By default pages of other hosts may open no socket. */
+    readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
@@ -41,18 +47,21 @@ export interface Graphql {
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { crossOrigin = createCrossOrigin([]) } = options
+  const limits = { ...HTTP_LIMITS, ...options.limits }
+  const { requestTimeoutMs } = limits
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger)
   const createContext = createContexts(options)
-  const contextOf = (headers: IncomingHttpHeaders): GraphqlContext =>
-    createContext(incomingOf(headers, tokens))
+  const contextOf = (headers: IncomingHttpHeaders, deadline: Deadline): GraphqlContext =>
+    createContext(incomingOf(headers, tokens, deadline))
   const known = createKnownOperations({ schema, formatError })
   const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
   return {
-    door: createOperationDoor({ known, contextOf }),
+    door: createOperationDoor({ known, contextOf, formatError }),
     async routes(app) {
-      await addApollo(app, { schema, introspection, formatError, contextOf, known, logger })
-      addSockets(app, { ...serving, ...sockets, connections, addressOf })
+      await addApollo(app, { schema, introspection, formatError, contextOf, requestTimeoutMs, known, logger })
+      addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {
         const { addGraphiql } = await import('./graphiql.js')
@@ -67,15 +76,17 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent } = incoming
+    const { caller, idempotencyKey, traceParent, deadline } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
+      deadline,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.
       get loaders() {
+        requireTime(deadline)
         loaders ??= createLoaders({ events, results }, () => requireCaller(incoming))
         return loaders
       },

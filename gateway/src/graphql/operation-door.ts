@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { GraphQLFormattedError } from 'graphql'
+import type { Deadline } from '../deadlines.js'
 import type { Door } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
@@ -9,7 +11,8 @@ import { type KnownOperations, plainOperationOf } from './known-operations.js'
 interface OperationDoorOptions {
   readonly known: KnownOperations
   /** @throws Error for a token that is not valid. */
-  readonly contextOf: (headers: IncomingMessage['headers']) => GraphqlContext
+  readonly contextOf: (headers: IncomingMessage['headers'], deadline: Deadline) => GraphqlContext
+  readonly formatError: (error: unknown) => GraphQLFormattedError
 }
 
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
@@ -18,15 +21,15 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
  * Operations that were found valid before, in the form in which clients send them: Apollo Server would do the same with
  * them, for more than is left then. Everything else is its own, and every failure before an operation runs.
  */
-export const createOperationDoor = ({ known, contextOf }: OperationDoorOptions): Door => ({
+export const createOperationDoor = ({ known, contextOf, formatError }: OperationDoorOptions): Door => ({
   url: GRAPHQL_PATH,
-  take({ headers }, body) {
+  take({ headers }, body, deadline) {
     const type = answerTypeOf(headers)
     if (type === undefined) return undefined
     let answer: Promise<string> | undefined
     try {
       const operation = plainOperationOf(parseJson(body))
-      answer = operation && known.answer(operation, () => contextOf(headers))
+      answer = operation && known.answer(operation, () => contextOf(headers, deadline))
     } catch {
       // What is wrong with it is said by whom it is left to.
       return undefined
@@ -34,6 +37,11 @@ export const createOperationDoor = ({ known, contextOf }: OperationDoorOptions):
     const answerHeaders = { 'content-type': `${type}; charset=utf-8` }
     return answer?.then((text) => ({ status: 200, headers: answerHeaders, body: text }))
   },
+  failure: (error) => ({
+    status: error.status,
+    headers: { 'content-type': `${JSON_TYPE}; charset=utf-8` },
+    body: JSON.stringify({ errors: [formatError(error)] }),
+  }),
 })
 
 /** What the answer is called; undefined where that is to be found out. */

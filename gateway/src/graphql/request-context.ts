@@ -4,6 +4,7 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { GraphQLError } from 'graphql'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import type { Tokens } from '../tokens.js'
 import type { Incoming } from './context.js'
 
@@ -11,7 +12,8 @@ import type { Incoming } from './context.js'
 export const incomingOf = (
   { authorization, 'idempotency-key': idempotencyKey, traceparent: traceParent }: IncomingHttpHeaders,
   tokens: Pick<Tokens, 'verify'>,
-): Incoming => ({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent })
+  deadline: Deadline,
+): Incoming => ({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent, deadline })
 
 /** Undefined without a token. A token that is not valid ends the request, whatever it asks for. */
 const callerOf = (tokens: Pick<Tokens, 'verify'>, authorization: string | undefined): Caller | undefined => {

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { deadlineOf } from '../deadlines.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
 
@@ -50,9 +51,11 @@ export const accountRoutes =
           },
         },
       },
-      async ({ body, caller }, reply) => {
+      async (request, reply) => {
+        const { body, caller } = request
         const { username, password, email, date_of_birth: dateOfBirth } = body
-        const voter = await accounts.register(caller, { username, password, email, dateOfBirth })
+        const registration = { username, password, email, dateOfBirth }
+        const voter = await accounts.register(caller, registration, deadlineOf(request))
         reply.code(201)
         return { user_id: ids.userId(voter) }
       },

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { deadlineOf } from '../deadlines.js'
 import { requireIds } from '../identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
@@ -33,9 +34,11 @@ export const decisionRoutes =
           },
         },
       },
-      async ({ params, body: { verdict }, caller }) => {
+      async (request) => {
+        const { params, body, caller } = request
+        const { verdict } = body
         const { vote_id: vote } = requireIds({ vote_id: ids.parseVoteId(params.vote_id) })
-        await decisions.decide(caller, vote, verdict)
+        await decisions.decide(caller, vote, verdict, deadlineOf(request))
         return { vote_id: params.vote_id, verdict }
       },
     )

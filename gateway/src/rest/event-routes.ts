@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { invalidField, VotestreamError } from '@votestream/schema/errors'
+import { deadlineOf } from '../deadlines.js'
 import { requireIds, requireOwn } from '../identifiers.js'
 import { repeatedName } from '../text-fields.js'
 import type { RestDeps } from './routes.js'
@@ -31,11 +32,12 @@ export const eventRoutes =
           },
         },
       },
-      async ({ body, caller }, reply) => {
+      async (request, reply) => {
+        const { body, caller } = request
         requireIds({ user_id: ids.parseUserId(body.user_id) })
         refuseRepeatedNames(body.contestants)
         requireOwn(caller, body.user_id)
-        const { record, id, contestantIds } = await events.create(caller, {
+        const draft = {
           name: body.event_name,
           contestants: body.contestants.map((contestant) => ({
             name: contestant.contestant_name,
@@ -44,7 +46,8 @@ export const eventRoutes =
           })),
           opensAtMs: null,
           closesAtMs: null,
-        })
+        }
+        const { record, id, contestantIds } = await events.create(caller, draft, deadlineOf(request))
         reply.code(201)
         return {
           event_id: id,
@@ -82,9 +85,10 @@ export const eventRoutes =
           },
         },
       },
-      async ({ body, params, caller }) => {
+      async (request) => {
+        const { body, params, caller } = request
         refuseBody(body)
-        const { record, id } = await events.close(caller, parse(params.event_id))
+        const { record, id } = await events.close(caller, parse(params.event_id), deadlineOf(request))
         return { event_id: id, event_name: record.name, status: 'closed' as const }
       },
     )

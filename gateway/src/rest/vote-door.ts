@@ -21,15 +21,16 @@ export const createVoteDoor = ({ tokens, submitVote, answerTo }: VoteDoorOptions
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,
-    async take({ headers }, body) {
+    async take({ headers }, body, deadline) {
       try {
         const caller = tokens.verify(bearerToken(headers.authorization))
-        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller })
+        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller, deadline })
         return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
       } catch (error) {
         return answerTo(error, SUBMIT_VOTE_PATH)
       }
     },
+    failure: (error) => answerTo(error, SUBMIT_VOTE_PATH),
   }
 }
 

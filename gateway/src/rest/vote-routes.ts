@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { deadlineOf } from '../deadlines.js'
 import { requireIds } from '../identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
@@ -13,9 +14,6 @@ export const voteRoutes =
     app.post(
       SUBMIT_VOTE_PATH,
       {
-        // A timer and an abort signal for each vote would cost more than its parsing; how long a vote may wait
-        // is bounded by the intake.
-        config: { untimed: true },
         schema: {
           operationId: 'submitVote',
           tags: ['votes'],
@@ -43,7 +41,10 @@ export const voteRoutes =
           },
         },
       },
-      submitVote,
+      (request) => {
+        const { body, headers, caller } = request
+        return submitVote({ body, headers, caller, deadline: deadlineOf(request) })
+      },
     )
 
     app.get(
