@@ -11,6 +11,8 @@ export interface Deadline {
 export interface OpenDeadline extends Deadline {
   /** @returns whether the answer came in time; false: another one was given. */
   done(): boolean
+  /** Whoever waited has left. */
+  leave(): void
 }
 
 /** Deadlines that all are as long: the oldest one is always the next. */
@@ -51,11 +53,14 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
     begin(onExpired) {
       let controller: AbortController | undefined
       let over = false
+      const end = (): void => {
+        over = true
+        controller?.abort()
+      }
       const waiting: Waiting = {
         endMs: performance.now() + timeoutMs,
         expire() {
-          over = true
-          controller?.abort()
+          end()
           onExpired()
         },
       }
@@ -71,21 +76,14 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
           return controller.signal
         },
         done: () => open.delete(waiting),
+        leave() {
+          if (open.delete(waiting)) end()
+        },
       }
     },
     stop: () => clearInterval(timer),
   }
 }
-
-/** The deadline that a request of the framework has by itself. */
-export const deadlineOf = (request: { readonly signal: AbortSignal }): Deadline => ({
-  get over() {
-    return request.signal.aborted
-  },
-  get signal() {
-    return request.signal
-  },
-})
 
 /** Before each step that would change or ask something. @throws VotestreamError TIMEOUT, which nobody waits for */
 export const requireTime = (deadline: Deadline | undefined): void => {

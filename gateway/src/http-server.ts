@@ -19,6 +19,7 @@ import { HTTP_LIMITS, type HttpLimits } from './http-limits.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
+import { timeRequests } from './request-deadlines.js'
 import { createFormCheck } from './request-form.js'
 import { boundResponses } from './response-size.js'
 import { OPENAPI } from './rest/openapi-document.js'
@@ -113,6 +114,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     void reply.headers({ ...answerHeaders, ...crossOrigin.headersFor(request.headers.origin) })
     next()
   })
+  timeRequests(app, deadlines)
   boundResponses(app, limits.responseBytesMax)
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
@@ -127,7 +129,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
   })
   await addDocuments(app)
-  await app.register(restRoutes({ ...deps, submitVote }, limits.requestTimeoutMs))
+  await app.register(restRoutes({ ...deps, submitVote }))
   for (const plugin of plugins) await app.register(plugin)
   await app.ready()
   return app

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 
 export interface HealthServer {
+  readonly host: string
   readonly port: number
   stop(): Promise<void>
 }
@@ -63,8 +64,10 @@ export const startHealthServer = async ({
     server.listen(port, host, resolve)
   })
   const address = server.address()
+  const bound = typeof address === 'object' && address ? address : { address: host, port }
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    host: bound.address,
+    port: bound.port,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -12,7 +12,7 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import Negotiator from 'negotiator'
-import { type Deadline, deadlineOf } from '../deadlines.js'
+import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
 import { ANSWER_TYPES } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
@@ -27,14 +27,13 @@ export interface ApolloOptions {
   readonly introspection: boolean
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly contextOf: (headers: IncomingHttpHeaders, deadline: Deadline) => GraphqlContext
-  readonly requestTimeoutMs: number
   readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
 }
 
 /** GraphQL over HTTP: queries and mutations by POST, queries by GET too. */
 export const addApollo = async (app: FastifyInstance, options: ApolloOptions): Promise<void> => {
-  const { formatError, contextOf, requestTimeoutMs, logger } = options
+  const { formatError, contextOf, logger } = options
   const apollo = createApollo(options)
   await apollo.start()
   // Fastify has answered what had arrived before it closes its plugins.
@@ -49,13 +48,12 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     method: ['GET', 'POST'],
     url: GRAPHQL_PATH,
     exposeHeadRoute: false,
-    handlerTimeout: requestTimeoutMs,
     schema: { hide: true },
     handler: fastifyApolloHandler(apollo, {
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
-        return contextOf(request.headers, deadlineOf(request))
+        return contextOf(request.headers, request.deadline)
       },
     }),
   })

@@ -49,7 +49,6 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
   const { crossOrigin = createCrossOrigin([]) } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
-  const { requestTimeoutMs } = limits
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger)
   const createContext = createContexts(options)
@@ -60,7 +59,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
   return {
     door: createOperationDoor({ known, contextOf, formatError }),
     async routes(app) {
-      await addApollo(app, { schema, introspection, formatError, contextOf, requestTimeoutMs, known, logger })
+      await addApollo(app, { schema, introspection, formatError, contextOf, known, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {

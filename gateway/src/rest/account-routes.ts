@@ -1,5 +1,4 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { deadlineOf } from '../deadlines.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
 
@@ -55,7 +54,7 @@ export const accountRoutes =
         const { body, caller } = request
         const { username, password, email, date_of_birth: dateOfBirth } = body
         const registration = { username, password, email, dateOfBirth }
-        const voter = await accounts.register(caller, registration, deadlineOf(request))
+        const voter = await accounts.register(caller, registration, request.deadline)
         reply.code(201)
         return { user_id: ids.userId(voter) }
       },

@@ -1,5 +1,4 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { deadlineOf } from '../deadlines.js'
 import { requireIds } from '../identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
@@ -38,7 +37,7 @@ export const decisionRoutes =
         const { params, body, caller } = request
         const { verdict } = body
         const { vote_id: vote } = requireIds({ vote_id: ids.parseVoteId(params.vote_id) })
-        await decisions.decide(caller, vote, verdict, deadlineOf(request))
+        await decisions.decide(caller, vote, verdict, request.deadline)
         return { vote_id: params.vote_id, verdict }
       },
     )

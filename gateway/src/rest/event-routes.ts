@@ -1,6 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { invalidField, VotestreamError } from '@votestream/schema/errors'
-import { deadlineOf } from '../deadlines.js'
 import { requireIds, requireOwn } from '../identifiers.js'
 import { repeatedName } from '../text-fields.js'
 import type { RestDeps } from './routes.js'
@@ -47,7 +46,7 @@ export const eventRoutes =
           opensAtMs: null,
           closesAtMs: null,
         }
-        const { record, id, contestantIds } = await events.create(caller, draft, deadlineOf(request))
+        const { record, id, contestantIds } = await events.create(caller, draft, request.deadline)
         reply.code(201)
         return {
           event_id: id,
@@ -88,7 +87,7 @@ export const eventRoutes =
       async (request) => {
         const { body, params, caller } = request
         refuseBody(body)
-        const { record, id } = await events.close(caller, parse(params.event_id), deadlineOf(request))
+        const { record, id } = await events.close(caller, parse(params.event_id), request.deadline)
         return { event_id: id, event_name: record.name, status: 'closed' as const }
       },
     )

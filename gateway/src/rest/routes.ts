@@ -45,21 +45,18 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No token is asked for. */
     open?: boolean
-    /** Bounds its own waiting. */
-    untimed?: boolean
   }
 }
 
 /** REST v1, on a Fastify instance of its own. */
 export const restRoutes =
-  (deps: RestDeps & { readonly submitVote: SubmitVote }, handlerTimeoutMs: number) =>
+  (deps: RestDeps & { readonly submitVote: SubmitVote }) =>
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
     // Set before any handler runs; an open route has none, and does not look.
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
-      if (!route.config?.untimed) route.handlerTimeout = handlerTimeoutMs
       if (route.config?.open) return
       // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {

@@ -1,5 +1,4 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { deadlineOf } from '../deadlines.js'
 import { requireIds } from '../identifiers.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
@@ -43,7 +42,7 @@ export const voteRoutes =
       },
       (request) => {
         const { body, headers, caller } = request
-        return submitVote({ body, headers, caller, deadline: deadlineOf(request) })
+        return submitVote({ body, headers, caller, deadline: request.deadline })
       },
     )
 

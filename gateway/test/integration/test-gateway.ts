@@ -31,6 +31,7 @@ import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
+import type { TlsFiles } from '../../src/tls-files.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
@@ -98,6 +99,8 @@ export interface TestGatewayOptions {
   readonly sockets?: Partial<SocketLimits>
   /** Pages of these may call. */
   readonly origins?: readonly string[]
+  readonly tls?: TlsFiles
+  readonly hstsSeconds?: number
 }
 
 export const startTestGateway = async (options: TestGatewayOptions = {}): Promise<TestGateway> => {
@@ -191,6 +194,8 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     missing,
     limits,
     crossOrigin,
+    tls: options.tls,
+    hstsSeconds: options.hstsSeconds,
     doors: [graphql.door],
     plugins: [graphql.routes],
   })
