@@ -10,7 +10,6 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import type { HttpLimits } from './http-limits.js'
 import { type ProblemAnswer, problemAnswer } from './problems.js'
@@ -26,24 +25,24 @@ export interface ConnectionsOptions {
   readonly tls?: TlsFiles | undefined
 }
 
+/** On connections whose last answer was given. */
+const REFUSED = Symbol('refused')
+
+/** What comes behind a malformed request was never meant to be one: whoever sent it may have meant its body. */
+const listenNoMore = (socket: Duplex): void => void Object.assign(socket, { [REFUSED]: true })
+
 /** How often connections are looked at that are slow, or wait. */
 const CHECK_EVERY_MS = 1_000
 
 /** An HTTP server whose refusals are problem details, too. */
 export const createConnections = ({ handler, limits, formFault, tls }: ConnectionsOptions): Server => {
-  const refused = new Set<Duplex>()
-  /** What comes behind a malformed request was never meant to be one: whoever sent it may have meant its body. */
-  const listenNoMore = (socket: Duplex): void => {
-    refused.add(socket)
-    socket.once('close', () => refused.delete(socket))
-  }
   const refuse = (code: ErrorCode, { socket }: IncomingMessage, response: ServerResponse): void => {
     listenNoMore(socket)
     const { status, headers, body } = lastAnswer(code)
     response.writeHead(status, headers).end(body)
   }
   const server = createPlainOrTls(serverOptions(limits), tls, (request, response) => {
-    if (refused.size > 0 && refused.has(request.socket)) return
+    if (REFUSED in request.socket) return
     const fault = formFault(request)
     if (fault === undefined) handler(request, response)
     else refuse(fault, request, response)
@@ -99,7 +98,8 @@ const boundConnections = (
   const leave = (socket: Duplex): void => {
     if (counted.delete(socket)) open -= 1
   }
-  server.prependListener(connectionEvent(server), (socket: Socket) => {
+  // What HTTP is spoken on: beneath TLS there is another connection, on which nobody does.
+  server.prependListener(isTls(server) ? 'secureConnection' : 'connection', (socket: Socket) => {
     if (open >= connectionsMax) {
       turnAway(socket)
       return
@@ -111,9 +111,7 @@ const boundConnections = (
   server.prependListener('upgrade', (_request, socket: Duplex) => leave(socket))
 }
 
-/** What HTTP is spoken on: beneath TLS there is another connection, on which nobody does. */
-const connectionEvent = (server: Server): 'connection' | 'secureConnection' =>
-  'setSecureContext' in server ? 'secureConnection' : 'connection'
+const isTls = (server: Server): boolean => 'setSecureContext' in server
 
 /**
  * Browsers open connections before they need them. Node takes one on which nothing was ever said for busy, and a server
@@ -121,23 +119,32 @@ const connectionEvent = (server: Server): 'connection' | 'secureConnection' =>
  */
 const closeSilent = (server: Server): void => {
   const open = new Set<Socket>()
-  const watch = (socket: Socket): void => {
+  server.on('connection', (socket: Socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
+  })
+  // Beneath TLS much was said before there is a word.
+  const silent = new Set<Socket>()
+  if (isTls(server)) {
+    server.on('secureConnection', (socket: Socket) => {
+      silent.add(socket)
+      socket.once('close', () => silent.delete(socket))
+    })
+    server.on('request', ({ socket }) => silent.delete(socket))
+    server.on('upgrade', ({ socket }) => silent.delete(socket))
   }
-  server.on('connection', watch)
-  server.on('secureConnection', (socket: TLSSocket) => watch(socket))
   const close = server.close.bind(server)
   server.close = (callback) => {
     close(callback)
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of silent) socket.destroy()
     return server
   }
 }
 
 /** What cannot be read as a request is answered with problem details, and its connection closed. */
 export const refuseConnection = (error: Error & { code?: string }, socket: Socket): void => {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable || REFUSED in socket) {
     socket.destroy()
     return
   }

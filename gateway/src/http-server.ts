@@ -104,7 +104,10 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     // own refusal would be no problem document.
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (error, _request, reply) => answer(error, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) => {
+      void reply.headers(crossOrigin.headersFor(request.headers.origin))
+      answer(error, reply as FastifyReply)
+    },
   })
   app.addHook('preClose', async () => {
     closing = true
