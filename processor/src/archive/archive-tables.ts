@@ -41,7 +41,11 @@ export interface ArchiveTables {
   }>
   /** Rows that are there as of a checkpoint. */
   loadWitnesses(checkpoint: number): Promise<Witnesses>
-  /** The archive of this log is begun anew: the rows that are there will be written again. */
+  /**
+   * The archive of this log is begun anew: the rows that are there will be written again. The position and the
+   * windows go at one moment: nobody sees some without the others.
+   * @throws Error when they are not in one part yet; nothing was forgotten then.
+   */
   forget(): Promise<void>
   /** One block. The rows are of one partition. */
   insertRows(rows: readonly LogRow[]): Promise<void>
@@ -88,6 +92,10 @@ export const openArchiveTables = ({
     })
     // The connection is free for the next insert only when its answer was read.
     for await (const _ of stream);
+  }
+
+  const command = async (query: string): Promise<void> => {
+    await clickhouse.command({ query, query_params: source, abort_signal: signal })
   }
 
   const select = async <Row>(query: string, values: Record<string, unknown>): Promise<Row[]> => {
@@ -155,11 +163,18 @@ export const openArchiveTables = ({
       return witnesses
     },
     async forget() {
-      await clickhouse.command({
-        query: `ALTER TABLE ${windowTallies} DELETE WHERE ${OF_LOG} SETTINGS mutations_sync = 2`,
-        query_params: source,
-        abort_signal: signal,
-      })
+      // A deletion is carried out part by part, and seen so. Nobody else writes windows of this shard meanwhile: what
+      // was made one part stays one. Dying in between: nothing was forgotten yet.
+      const partition = `PARTITION ID '${shard}'`
+      await command(
+        `OPTIMIZE TABLE ${windowTallies} ${partition} FINAL SETTINGS optimize_skip_merged_partitions = 1`,
+      )
+      const { parts } = await selectOne<{ parts: number }>(PARTS_QUERY, { database: database ?? '' })
+      if (parts > 1)
+        throw new Error(`shard ${shard}: the windows are in ${parts} parts, and were to be in one`)
+      await command(
+        `ALTER TABLE ${windowTallies} DELETE IN ${partition} WHERE ${OF_LOG} SETTINGS mutations_sync = 2`,
+      )
     },
     insertRows: (rows) => insert(votesLog, LOG_COLUMNS, encodeLogRows(source, rows)),
     insertPacked: (rows) => insert(votesLog, LOG_COLUMNS, Buffer.concat(rows)),
@@ -174,6 +189,12 @@ export const openArchiveTables = ({
 
 const qualified = (table: string, database: string | undefined): string =>
   database === undefined ? table : `\`${database.replace(/[\\`]/g, '\\$&')}\`.${table}`
+
+/** What a partition of the windows consists of. */
+const PARTS_QUERY = `
+SELECT count() AS parts FROM system.parts
+WHERE active AND table = 'window_tallies' AND partition_id = toString({shard:UInt8})
+  AND database = if({database:String} = '', currentDatabase(), {database:String})`
 
 const OF_LOG = 'shard = {shard:UInt8} AND generation = {generation:String}'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { logPosition } from '@votestream/infra/log-reader'
-import { eventNumber, type VoterNumber } from '@votestream/schema/numbers'
+import { type ContestantIndex, eventNumber, type VoterNumber } from '@votestream/schema/numbers'
 import { voteStream, voteSubject } from '@votestream/schema/subjects'
 import { UnknownVersionError } from '@votestream/schema/votes'
 import type { ArchiveEntry } from '../../src/archive/archive-rows.js'
@@ -155,6 +155,38 @@ describe('The archive, when ClickHouse or the log is not what it was,', function
     const { said, found } = await tables.countRows(await tables.checkpoint())
     assert.ok(said > 0)
     assert.equal(found, said)
+  })
+
+  it('is begun anew at one moment: nobody sees its position without its windows, nor some of them', async () => {
+    const { clickhouse, rows } = archive
+    const modify = (change: string) => clickhouse.command({ query: `ALTER TABLE window_tallies ${change}` })
+    // Otherwise the engine may have made few parts of them by itself.
+    await modify('MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1')
+    const tables = await archive.openTables()
+    const batches = 40
+    for (let sequence = 1; sequence <= batches; sequence += 1) {
+      const window = { event: eventNumber(1), contestant: sequence as ContestantIndex, minuteMs: 0, votes: 1 }
+      await tables.insertWindows([window], { sequence, rows: 0 })
+    }
+    await clickhouse.command({
+      query: `INSERT INTO window_tallies SELECT * REPLACE ('an earlier one' AS generation)
+        FROM window_tallies WHERE event = 1 LIMIT 1`,
+    })
+    const seen = new Set<string>()
+    let isForgotten = false
+    const forgetting = tables.forget().finally(() => {
+      isForgotten = true
+    })
+    while (!isForgotten) {
+      const [state] = await rows(`SELECT maxIf(sequence, event = 0), uniqExactIf(contestant, event = 1)
+        FROM window_tallies WHERE generation != 'an earlier one'`)
+      seen.add(String(state))
+    }
+    await forgetting
+    await modify('RESET SETTING max_bytes_to_merge_at_max_space_in_pool')
+    seen.add('0,0')
+    assert.deepEqual([...seen], [`${batches},${batches}`, '0,0'])
+    assert.deepEqual(await rows('SELECT generation FROM window_tallies'), [['an earlier one']])
   })
 
   it('goes on where ClickHouse is when it was brought back from a backup', async () => {

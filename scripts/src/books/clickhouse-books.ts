@@ -13,6 +13,11 @@ interface ArchiveReading {
   readonly generation: string
 }
 
+/** The archive was begun anew while it was read: what it holds of the stream grows again. */
+export class ArchiveLostError extends Error {
+  override readonly name = 'ArchiveLostError'
+}
+
 /** How far into a stream the archive is; 0 when it has nothing of it. */
 export const readArchivedSequence = async (reading: ArchiveReading): Promise<number> => {
   const [row] = await rowsOf<{ archived_sequence: number }>(reading, ARCHIVED_QUERY)

@@ -6,6 +6,7 @@ import type { Redis } from '@votestream/infra/redis'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import {
   type ArchivedWindows,
+  ArchiveLostError,
   MINUTE_MS,
   readArchivedEvents,
   readArchivedSequence,
@@ -50,16 +51,16 @@ interface ReadShard {
 }
 
 const LOOK_EVERY_MS = 100
+const MAY_PASS = [ViewLostError, ArchiveLostError, LogPurgedError]
 
-/** Reads a shard in one piece: begun again when its view is made anew, or its log purged, meanwhile. */
+/** Reads a shard in one piece: begun again when a sink of it is made anew, or its log purged, meanwhile. */
 export const readShard = async (sources: ShardSources, shard: Shard): Promise<ReadShard> => {
   const end = await logPosition(sources.nats, shard)
   for (;;) {
     try {
       return await readOnce(sources, shard, end)
     } catch (error) {
-      const mayPass = error instanceof ViewLostError || error instanceof LogPurgedError
-      if (!mayPass) throw error
+      if (!(error instanceof Error && MAY_PASS.some((kind) => error instanceof kind))) throw error
       if (performance.now() > sources.giveUpAtMs)
         throw new NotComparableError(error.message, { cause: error })
       await setTimeout(LOOK_EVERY_MS)
@@ -90,6 +91,7 @@ const readOnce = async (sources: ShardSources, shard: Shard, end: LogPosition): 
   const archived = async () => ({ generation, sequence: await readArchivedSequence(archive) })
   await untilThere(sources, shard, 'ClickHouse', { ...end, lastSequence: redisEnd }, archived)
   const minutes = await readArchivedWindows(archive, wants)
+  refuseLost(shard, redisEnd, minutes.sequence)
   // 3. The log, not older than what the sinks hold: otherwise they are of another one.
   const now = await logPosition(nats, shard)
   if (now.generation !== generation || now.lastSequence < Math.max(redisEnd, minutes.sequence)) {
@@ -112,8 +114,10 @@ const readOnce = async (sources: ShardSources, shard: Shard, end: LogPosition): 
   const spanning = new Set(earlierStreams.flatMap(({ events }) => events))
   const context: Context = { archive, position: now, spanning, wants, log, places }
   const events = await readPlaces(context, stored, say('reading ClickHouse'))
+  const reading = { shard, events, minutes: await readMinutes(context, minutes) }
+  refuseLost(shard, minutes.sequence, await readArchivedSequence(archive))
   return {
-    reading: { shard, events, minutes: await readMinutes(context, minutes) },
+    reading,
     summary: {
       shard,
       generation,
@@ -126,6 +130,12 @@ const readOnce = async (sources: ShardSources, shard: Shard, end: LogPosition): 
         .filter((stream) => stream.events.length > 0),
     },
   }
+}
+
+/** An archive that lost rows is begun anew: until it is there again, the books would tell of what it writes again. */
+const refuseLost = (shard: Shard, wasAt: number, isAt: number): void => {
+  if (isAt >= wasAt) return
+  throw new ArchiveLostError(`shard ${shard}: ClickHouse went back from message ${wasAt} to ${isAt}`)
 }
 
 /** The last message at which something of a group was read. */

@@ -29,6 +29,8 @@ export const rebuildClickhouseEvent = async (
 ): Promise<void> => {
   const { bucket, instance } = context
   const shadow = createClickhouseShadow(context.clickhouse, `votestream_rebuild_${event}`)
+  // What a rebuild that died left under way looks at its database until it is done.
+  await shadow.settled(context.say, new AbortController().signal)
   await shadow.drop()
   await shadow.make()
   for (const shard of shards) {
@@ -39,15 +41,17 @@ export const rebuildClickhouseEvent = async (
     const before = await tablesOf(context, one).checkpoint()
     await writeRows(context, shadow, one, { from: first, to: before })
     await withSeizedLease({ bucket, role: 'archive', shard, instance }, async ({ signal, alone }) => {
-      // 2. The rest. What an insert under way may still write is written by then.
+      // 2. The rest. What an insert under way may still write is written by then, and what is deleted is gone.
       await alone
+      await shadow.settled(context.say, signal)
       const upTo = await tablesOf(context, one).checkpoint()
       await writeRows(context, shadow, { ...one, signal }, { from: Math.max(first, before + 1), to: upTo })
       signal.throwIfAborted()
       // 3. While nobody else writes. Whoever archives next loads what it has to know anew.
       const log = { shard, event, generation, first, upTo }
-      const { missing, spurious } = await mendRows(shadow, log)
-      await countOff(tablesOf(context, one), upTo, spurious)
+      const { missing, spurious } = await mendRows(shadow, log, (rows) =>
+        countOff(tablesOf(context, one), upTo, rows),
+      )
       // What names no event has no minutes: the rows of 0 there are the archive's checkpoint.
       const windows = event === NO_EVENT ? 0 : await mendWindows(shadow, log)
       context.say(
@@ -59,11 +63,10 @@ export const rebuildClickhouseEvent = async (
 }
 
 /**
- * Rows that were taken away for good are not missing. Dying before it: the archive finds too few rows, and writes all
- * that the log has again.
+ * Rows that are taken away for good are not missing. Dying behind it: the archive asks for fewer rows than there are,
+ * and counts them anew. Were it done after the deletion, an archive whose log was purged could stand still for ever.
  */
 const countOff = async (tables: ArchiveTables, sequence: number, rows: number): Promise<void> => {
-  if (rows === 0) return
   const { said } = await tables.countRows(sequence)
   await tables.insertWindows([], { sequence, rows: Math.max(0, said - rows) })
 }

@@ -28,10 +28,17 @@ export interface Mended {
 /**
  * Makes the live rows of an event what the shadow's are. The right ones are written first, so that nobody sees them
  * missing; then goes what is not in the log, or is not as it says.
+ * @param countOff told of rows before they are taken away.
  */
-export const mendRows = async (shadow: ClickhouseShadow, log: EventLog): Promise<Mended> => {
+export const mendRows = async (
+  shadow: ClickhouseShadow,
+  log: EventLog,
+  countOff: (rows: number) => Promise<void>,
+): Promise<Mended> => {
   const values = valuesOf(log)
   const ofEvent = `event = {event:UInt32} AND ${FROM_LOG}`
+  const wrong = `${shadow.database}.wrong_rows`
+  await shadow.command(`CREATE TABLE IF NOT EXISTS ${wrong} (hash UInt64) ENGINE = MergeTree ORDER BY hash`)
   const mended = { missing: 0, spurious: 0 }
   for (const table of ROW_TABLES) {
     const anew = `${shadow.database}.${table}`
@@ -44,7 +51,14 @@ export const mendRows = async (shadow: ClickhouseShadow, log: EventLog): Promise
       await shadow.command(`INSERT INTO ${table} SELECT * FROM ${anew} FINAL WHERE ${missing}`, values)
     }
     const spuriousRows = await countOf(shadow, `${table} WHERE ${spurious}`, values)
-    if (spuriousRows > 0) await shadow.command(`ALTER TABLE ${table} DELETE WHERE ${spurious}`, values)
+    if (spuriousRows > 0) {
+      await shadow.command(`INSERT INTO ${wrong} SELECT ${row} FROM ${table} WHERE ${spurious}`, values)
+      await countOff(spuriousRows)
+      // They are named, and not what is right: what is under way when this process dies goes on without it, and would
+      // take everything away if nothing were right any more.
+      const these = `${ofEvent} AND ${row} IN (SELECT hash FROM ${wrong})`
+      await shadow.command(`ALTER TABLE ${table} DELETE WHERE ${these}`, values)
+    }
     mended.missing += missingRows
     mended.spurious += spuriousRows
   }

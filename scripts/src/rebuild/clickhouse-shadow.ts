@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import type { Shard } from '@votestream/schema/numbers'
+import { RebuildError } from './context.js'
 
 /** The tables that follow from the log, in the order in which they may be changed: the checkpoint is in the last. */
 export const LOG_TABLES = ['votes_log', 'decisions_log', 'dead_entries', 'window_tallies'] as const
@@ -13,9 +15,19 @@ export interface ClickhouseShadow {
   /** Makes what is missing of it. */
   make(): Promise<void>
   drop(): Promise<void>
+  /**
+   * Resolves when no deletion in the live tables is under way. ClickHouse carries out what it was asked for though
+   * whoever asked is gone: it would undo what is mended meanwhile.
+   * @throws RebuildError when one fails, or takes too long; what the signal was aborted with.
+   */
+  settled(say: (line: string) => void, signal: AbortSignal): Promise<void>
   command(query: string, values?: Values): Promise<void>
   select<Row>(query: string, values?: Values): Promise<Row[]>
 }
+
+const LOOK_EVERY_MS = 100
+/** As long as this command waits for a deletion of its own. */
+const SETTLED_WITHIN_MS = 600_000
 
 /** What was changed is on disk when the statement returns. */
 const SETTINGS = {
@@ -30,9 +42,19 @@ export const createClickhouseShadow = (clickhouse: ClickHouseClient, database: s
   const command = async (query: string, values: Values = {}): Promise<void> => {
     await clickhouse.command({ query, query_params: values, clickhouse_settings: SETTINGS })
   }
+  const select = async <Row>(query: string, values: Values = {}): Promise<Row[]> => {
+    const result = await clickhouse.query({
+      query,
+      query_params: values,
+      format: 'JSONEachRow',
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+    })
+    return result.json<Row>()
+  }
   return {
     database,
     command,
+    select,
     async make() {
       await command(`CREATE DATABASE IF NOT EXISTS ${database}`)
       for (const table of LOG_TABLES) {
@@ -40,17 +62,27 @@ export const createClickhouseShadow = (clickhouse: ClickHouseClient, database: s
       }
     },
     drop: () => command(`DROP DATABASE IF EXISTS ${database} SYNC`),
-    async select<Row>(query: string, values: Values = {}) {
-      const result = await clickhouse.query({
-        query,
-        query_params: values,
-        format: 'JSONEachRow',
-        clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
-      })
-      return result.json<Row>()
+    async settled(say, signal) {
+      const giveUpAtMs = performance.now() + SETTLED_WITHIN_MS
+      for (let said = ''; ; signal.throwIfAborted()) {
+        const [one] = await select<{ table: string; id: string; failure: string }>(UNDER_WAY_QUERY)
+        if (!one) return
+        const what = `the deletion ${one.id} in ${one.table}, which was under way before`
+        if (one.failure) throw new RebuildError(`${what}, fails: ${one.failure}`)
+        if (performance.now() > giveUpAtMs) throw new RebuildError(`${what}, takes too long`)
+        if (said !== what) say(`waiting for ${what}`)
+        said = what
+        await pause(LOOK_EVERY_MS)
+      }
     },
   }
 }
+
+const UNDER_WAY_QUERY = `
+SELECT table, mutation_id AS id, latest_fail_reason AS failure FROM system.mutations
+WHERE NOT is_done AND database = currentDatabase() AND table IN (${LOG_TABLES.map((table) => `'${table}'`).join()})
+ORDER BY failure DESC
+LIMIT 1`
 
 /**
  * Puts a shard's partitions of the shadow in place of the live ones. Each is replaced whole or not at all. Dying in

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ClickHouseClient } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
 import { createHalts } from '@votestream/infra/halts'
@@ -67,6 +68,8 @@ interface Sinks {
   readonly logger: Logger
 }
 
+const RETRY_MS = 100
+
 /** @returns what ends them; it may be called again. */
 export const runSinks = async (sinks: Sinks): Promise<() => Promise<void>> => {
   const { nats, redis, clickhouse, shards, logger } = sinks
@@ -77,9 +80,15 @@ export const runSinks = async (sinks: Sinks): Promise<() => Promise<void>> => {
   const common = { nats, shards, logger, deadLetters, halts }
   const archive = createArchive({ ...common, clickhouse })
   const publisher = createPartPublisher({ publish: () => {}, tickMs: 50 })
+  // Begun again when they fail, as under their leases.
+  const untilEnded = async (lane: () => Promise<void>): Promise<void> => {
+    while (!signal.aborted) {
+      await lane().catch(() => pause(RETRY_MS, undefined, { signal }).catch(() => undefined))
+    }
+  }
   const lanes = allShards(shards).flatMap((shard) => [
-    archive.runLane({ shard, signal }),
-    runTallyLane({ ...common, redis, shard, publisher, signal }),
+    untilEnded(() => archive.runLane({ shard, signal })),
+    untilEnded(() => runTallyLane({ ...common, redis, shard, publisher, signal })),
   ])
   return async () => {
     ended.abort()

@@ -16,6 +16,7 @@ import { allShards, type ContestantIndex, eventNumber, type VoterNumber } from '
 import { voteSubject } from '@votestream/schema/subjects'
 import { type LogMessage, logMessage, VERDICT, type Vote } from '@votestream/schema/votes'
 import { agrees, reconcile } from '../../src/books/reconciliation.js'
+import { report } from '../../src/books/report.js'
 import { variablesForTests } from '../../src/environment.js'
 
 /** Servers and a processor's lanes under leases, as they run, with votes that arrive. */
@@ -34,8 +35,8 @@ export interface RebuildSystem {
   stopLanes(): Promise<void>
   begin(name: string, ...args: string[]): Running
   run(name: string, ...args: string[]): Promise<Ended>
-  /** Whether the books agree, once the sinks are at the end of the log. */
-  booksAgree(): Promise<boolean>
+  /** What differs in the books, once the sinks are at the end of the log: their report; empty when they agree. */
+  differences(): Promise<string>
   until(condition: () => Promise<boolean> | boolean): Promise<void>
   stop(): Promise<void>
 }
@@ -47,6 +48,8 @@ export interface Ended {
 
 interface Running {
   readonly child: ChildProcess
+  /** What it said so far. */
+  said(): string
   readonly ended: Promise<Ended>
 }
 
@@ -92,7 +95,7 @@ export const startRebuildSystem = async (): Promise<RebuildSystem> => {
         resolve({ status, output })
       }),
     )
-    return { child, ended }
+    return { child, said: () => output, ended }
   }
 
   let round = 0
@@ -149,7 +152,10 @@ export const startRebuildSystem = async (): Promise<RebuildSystem> => {
     },
     begin,
     run: (name, ...args) => begin(name, ...args).ended,
-    booksAgree: async () => agrees(await reconcile({ nats, redis, clickhouse, waitMs: 30_000 })),
+    async differences() {
+      const books = await reconcile({ nats, redis, clickhouse, waitMs: 30_000 })
+      return agrees(books) ? '' : report(books, new Map())
+    },
     async until(condition) {
       while (!(await condition())) await pause(5)
     },

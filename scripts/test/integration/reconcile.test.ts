@@ -352,6 +352,38 @@ describe('npm run reconcile', function () {
     )
   })
 
+  for (const [moment, question] of [
+    ['before its minutes are read', 'FROM archive_positions'],
+    ['before its rows are read', 'FROM window_tallies'],
+  ] as const) {
+    it(`waits for an archive that is begun anew ${moment}`, async () => {
+      let isInterrupted = false
+      const interrupted: ClickHouseClient = Object.create(clickhouse, {
+        query: {
+          async value(asked: Parameters<ClickHouseClient['query']>[0]) {
+            const answer = await clickhouse.query(asked)
+            if (isInterrupted || !asked.query.includes(question)) return answer
+            isInterrupted = true
+            await sql('DELETE FROM votes_log WHERE voter = 4')
+            await sql('ALTER TABLE window_tallies DELETE WHERE shard = 0 SETTINGS mutations_sync = 2')
+            return answer
+          },
+        },
+      })
+      const books = await whileSinksRun(() =>
+        reconcile({ nats, redis, clickhouse: interrupted, waitMs: 30_000 }),
+      )
+      assert.ok(isInterrupted)
+      assert.deepEqual(
+        books.events.flatMap(({ differences }) => differences.map(figures)),
+        [],
+      )
+      for (const { minutesSequence, redis: place } of books.shards) {
+        assert.equal(minutesSequence, place.toSequence, 'the minutes were compared, too')
+      }
+    })
+  }
+
   it('ends with 1 and names the message with something dead in it that has no letter', async () => {
     const letters = await openDeadLetters(nats, 1)
     const kept: DeadLetter[] = []
