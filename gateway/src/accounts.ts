@@ -9,6 +9,7 @@ import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
 import { type Caller, requireScope } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import type { Passwords } from './passwords.js'
 import type { Store } from './store.js'
 import type { Tokens } from './tokens.js'
@@ -22,8 +23,8 @@ export interface Registration {
 }
 
 export interface Accounts {
-  /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE */
-  register(caller: Caller, registration: Registration): Promise<VoterNumber>
+  /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE, TIMEOUT (nothing was made) */
+  register(caller: Caller, registration: Registration, deadline?: Deadline): Promise<VoterNumber>
   /** @throws VotestreamError WRONG_CREDENTIALS, OVERLOADED, STORE_UNAVAILABLE */
   login(username: string, password: string): Promise<{ voter: VoterNumber; username: string; token: string }>
   /**
@@ -57,7 +58,11 @@ export const createAccounts = ({
   const isTaken = async (username: string): Promise<boolean> =>
     (await store(() => read<AccountRecord>(accounts, accountKey(username)))) !== undefined
 
-  const create = async (registration: Registration, scopes: readonly Scope[]): Promise<VoterNumber> => {
+  const create = async (
+    registration: Registration,
+    scopes: readonly Scope[],
+    deadline?: Deadline,
+  ): Promise<VoterNumber> => {
     const { username, password, email, dateOfBirth } = registration
     // Spares the work for a name that is known to be taken; what decides is the claim below.
     if (await isTaken(username)) throw new VotestreamError('USERNAME_TAKEN')
@@ -70,6 +75,8 @@ export const createAccounts = ({
       scopes,
       createdAtMs: now(),
     }
+    // From here on it goes to its end: half of it would be of no use to anybody.
+    requireTime(deadline)
     // 1. The credentials, under a key that nobody knows. A process that dies after this leaves a record to
     //    which nothing points: it can log nobody in, and the name is still free.
     const key = randomBytes(16).toString('hex')
@@ -84,9 +91,9 @@ export const createAccounts = ({
   }
 
   return {
-    async register(caller, registration) {
+    async register(caller, registration, deadline) {
       requireScope(caller, 'accounts:register')
-      return create(registration, USER_SCOPES)
+      return create(registration, USER_SCOPES, deadline)
     },
     async login(username, password) {
       const key = accountKey(username)

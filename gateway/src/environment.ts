@@ -12,6 +12,7 @@ import { z } from 'zod'
 import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admission/limits.js'
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
+import { frontDoorFaults, frontDoorVariables } from './front-door-variables.js'
 import { type TextFieldName, textFault } from './text-fields.js'
 
 const SECRET_LENGTH_MIN = 32
@@ -50,6 +51,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ...commonVariables,
       ...redisVariables,
       ...clickhouseVariables,
+      ...frontDoorVariables,
       GATEWAY_PORT: portVariable(4000),
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),
@@ -105,6 +107,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     },
     source,
   )
+  const faults = frontDoorFaults(environment)
+  if (faults.length > 0) throw new EnvironmentError(faults)
   if (environment.NODE_ENV === 'production') requireStrongSecrets(environment)
   return environment
 }

@@ -12,6 +12,7 @@ import { type EventNumber, eventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
 import type { Board } from './board.js'
 import { type Caller, requireScope, requireUser } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
 import type { Results } from './results.js'
 import { isConflict, type Store, unavailable } from './store.js'
@@ -34,9 +35,9 @@ export interface EventBoard {
 
 export interface Events {
   /** @throws VotestreamError WRONG_SCOPE, PAYLOAD_TOO_LARGE, STORE_UNAVAILABLE */
-  create(caller: Caller, draft: EventDraft): Promise<CatalogEvent>
+  create(caller: Caller, draft: EventDraft, deadline?: Deadline): Promise<CatalogEvent>
   /** Resolves when no later vote can count. @throws VotestreamError WRONG_SCOPE, WRONG_USER, EVENT_NOT_FOUND, … */
-  close(caller: Caller, event: EventNumber): Promise<CatalogEvent>
+  close(caller: Caller, event: EventNumber, deadline?: Deadline): Promise<CatalogEvent>
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, STORE_UNAVAILABLE */
   read(caller: Caller, event: EventNumber): Promise<CatalogEvent>
   /**
@@ -80,7 +81,7 @@ export const createEvents = (options: EventsOptions): Events => {
   }
 
   return {
-    async create(caller, draft) {
+    async create(caller, draft, deadline) {
       const createdBy = requireUser(caller, 'events')
       const bytesMax = (nats.connection.info?.max_payload ?? 1024 * 1024) - MESSAGE_OVERHEAD_BYTES
       checkTimes(draft, now())
@@ -98,23 +99,25 @@ export const createEvents = (options: EventsOptions): Events => {
         closesAtMs,
         contestants,
       }
+      requireTime(deadline)
       // 2. The event, in one write. From here it exists, whether or not this process lives to say so; a client
       //    without an answer that tries again makes another event.
       const revision = await store(() => createOrFind(bucket, number, encodeEvent(record)))
       return learn(record, revision)
     },
-    async close(caller, event) {
+    async close(caller, event, deadline) {
       requireScope(caller, 'events')
       const { record } = await findEvent(catalog, store, event)
       const permitted = caller.scopes.has('admin') || caller.voter === record.createdBy
       if (!permitted) throw new VotestreamError('WRONG_USER')
+      requireTime(deadline)
       // 1. The catalog. From here the owner of each shard, who watches it, closes the event by itself: a process
       //    that dies after this leaves an event that closes without it, only without saying when that is done.
       const closed = await store(() => bringForward(bucket, event, now()))
       const known = learn(closed.record, closed.revision)
       // 2. The log, in every shard. When this returns, whatever comes later does not count. Asked twice, an owner
       //    answers that it is closed.
-      await intake.close(event)
+      await intake.close(event, deadline)
       return known
     },
     read,

@@ -23,12 +23,15 @@ import { createQuotaLedger } from './admission/quota-ledger.js'
 import { createQuotas } from './admission/quotas.js'
 import { createRedisBuckets } from './admission/redis-buckets.js'
 import { createUsagePlans } from './admission/usage-plans.js'
+import { createArchiveQueries } from './archive-queries.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
+import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
 import { limitsOf, readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
+import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
@@ -47,6 +50,7 @@ import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
+import { openTlsFiles } from './tls-files.js'
 import { createTokens } from './tokens.js'
 import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
@@ -56,6 +60,8 @@ import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
 /** How long a start waits for Redis before it goes on without: votes are taken all the same. */
 const REDIS_WAIT_MS = 2_000
 const CLICKHOUSE_TIMEOUT_MS = 5_000
+/** How long votes and decisions may look for an owner. */
+const ACK_DEADLINE_MS = 5_000
 
 const environment = configure(() => readGatewayEnvironment(process.env))
 const logger = createLogger('gateway', environment.LOG_LEVEL)
@@ -63,8 +69,12 @@ const logger = createLogger('gateway', environment.LOG_LEVEL)
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) {
-    const { GATEWAY_WORKERS: count, GATEWAY_METRICS_PORT: metricsPort } = environment
-    return runWorkers({ count, metricsPort, logger, onStop })
+    const {
+      GATEWAY_WORKERS: count,
+      GATEWAY_METRICS_PORT: metricsPort,
+      METRICS_HOST: metricsHost,
+    } = environment
+    return runWorkers({ count, metricsPort, metricsHost, logger, onStop })
   }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
@@ -84,7 +94,12 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   watchRefusals(registry, nats)
   if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
   else {
-    const health = await startHealthServer({ port: environment.GATEWAY_METRICS_PORT, registry, missing })
+    const health = await startHealthServer({
+      port: environment.GATEWAY_METRICS_PORT,
+      host: environment.METRICS_HOST,
+      registry,
+      missing,
+    })
     onStop('health server', health.stop)
   }
 
@@ -128,7 +143,10 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
 
   const results = createResults({ redis, shards })
-  const intake = createVoteIntake({ nats, shards, logger })
+  const limits = httpLimitsOf(environment)
+  // A vote is not sent again when its client has had another answer.
+  const ackDeadlineMs = Math.min(ACK_DEADLINE_MS, limits.requestTimeoutMs)
+  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs })
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
@@ -164,22 +182,25 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     url: environment.CLICKHOUSE_URL,
     user: environment.CLICKHOUSE_USER,
     password: environment.CLICKHOUSE_PASSWORD,
-    requestTimeoutMs: CLICKHOUSE_TIMEOUT_MS,
+    // What takes longer is called off before: the client library only looks away.
+    requestTimeoutMs: 2 * CLICKHOUSE_TIMEOUT_MS,
   })
   onStop('ClickHouse', () => clickhouse.close())
+  const archive = createArchiveQueries({ clickhouse, timeoutMs: CLICKHOUSE_TIMEOUT_MS })
   const decisions = createDecisions({
     store,
     catalog,
-    archive: createArchivedVotes(clickhouse),
-    logs: createDecidedLogs({ nats, shards }),
+    archive: createArchivedVotes(archive),
+    logs: createDecidedLogs({ nats, shards, ackDeadlineMs }),
     shards,
   })
   const timelines = createTimelines({
     recent: createRecentWindows({ redis, shards }),
-    archived: createArchivedWindows(clickhouse),
+    archived: createArchivedWindows(archive),
   })
   const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
   const drainMs = environment.DRAIN_SECONDS * 1_000
+  const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
   const graphql = createGraphql({
     accounts,
     events,
@@ -206,7 +227,14 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
       expiryGraceMs,
       drainMs,
+      // Each worker has its share: connections are handed to them in turn.
+      perSecondMax: Math.max(1, Math.floor(environment.SOCKETS_PER_SECOND_MAX / environment.GATEWAY_WORKERS)),
+      idleMs: environment.SOCKET_IDLE_SECONDS * 1_000,
+      lifeMs: environment.SOCKET_LIFE_SECONDS * 1_000,
+      stages: environment.WEBSOCKET_STAGES,
     },
+    limits,
+    crossOrigin,
   })
   const app = await createHttpServer({
     accounts,
@@ -225,6 +253,10 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     drainMs,
     logger,
     missing,
+    limits,
+    crossOrigin,
+    tls: tlsFiles(),
+    hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
     plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
   })
@@ -237,6 +269,13 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })
   listening = true
   logger.info({ addresses: app.addresses() }, 'listening')
+}
+
+const tlsFiles = () => {
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = environment
+  return certFile !== undefined && keyFile !== undefined
+    ? openTlsFiles({ certFile, keyFile, logger })
+    : undefined
 }
 
 await runService(logger, start, { stopMoreMs: environment.DRAIN_SECONDS * 1_000 })

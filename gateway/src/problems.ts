@@ -51,7 +51,6 @@ const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'INVALID_JSON',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
-  FST_ERR_HANDLER_TIMEOUT: 'TIMEOUT',
 }
 
 /** Whatever was thrown, as the client is told of it. What nobody foresaw is INTERNAL, with its cause. */

@@ -4,6 +4,7 @@ import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/sche
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { Submission } from '@votestream/schema/votes'
 import { type Caller, requireUser } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
 import type { Results, VoteStatus } from './results.js'
 import type { Store } from './store.js'
@@ -25,9 +26,13 @@ export interface Voting {
   /**
    * @returns the vote's identifier and its event, once the vote is durable.
    * @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, CONTESTANT_NOT_FOUND, VOTING_NOT_OPEN, VOTING_CLOSED,
-   * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE
+   * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE, TIMEOUT (it was not sent)
    */
-  submit(caller: Caller, ballot: Ballot): Promise<{ voteId: string; event: CatalogEvent }>
+  submit(
+    caller: Caller,
+    ballot: Ballot,
+    deadline?: Deadline,
+  ): Promise<{ voteId: string; event: CatalogEvent }>
   /**
    * The event of one's own vote; what became of the vote is not asked.
    * @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, STORE_UNAVAILABLE
@@ -76,7 +81,7 @@ export const createVoting = ({
   }
 
   return {
-    async submit(caller, ballot) {
+    async submit(caller, ballot, deadline) {
       const voter = requireUser(caller, 'votes')
       const { event, contestant } = ballot
       const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
@@ -89,6 +94,7 @@ export const createVoting = ({
       if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
         return refuseLate({ event, voter })
       }
+      requireTime(deadline)
       // Written out: to spread it took 7 % of a gateway's time under votes.
       const outcome = await intake.submit({
         event,

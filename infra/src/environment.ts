@@ -47,6 +47,8 @@ export const commonVariables = {
   /** Unique among the live instances; one that stays the same over a restart finds its leases again at once. */
   INSTANCE_NAME: z.string().min(1).optional(),
   SHARDS: wholeVariable(2, 1, 64),
+  /** Where `/healthz`, `/readyz` and `/metrics` are offered: they tell much, and ask nobody who they are. */
+  METRICS_HOST: z.string().default('127.0.0.1'),
   /** Copies of streams and buckets: 1 on one machine, 3 in a cluster. */
   NATS_REPLICAS: z.coerce
     .number()

@@ -49,6 +49,7 @@ await runService(logger, async ({ onStop }) => {
   const halting = createHalting({ logger, halts })
   const health = await startHealthServer({
     port: environment.INGEST_METRICS_PORT,
+    host: environment.METRICS_HOST,
     registry,
     missing: () => [...(nats.connected() ? [] : ['NATS']), ...(leases ? [] : ['leases']), ...halts.list()],
   })

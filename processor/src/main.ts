@@ -49,6 +49,7 @@ await runService(logger, async ({ onStop }) => {
   const halts = createHalts(registry)
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
+    host: environment.METRICS_HOST,
     registry,
     // ClickHouse may be away: leaderboards do not wait for it.
     missing: () => [

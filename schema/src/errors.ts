@@ -17,6 +17,7 @@ export const ERRORS = {
   API_KEY_INVALID: { status: 403, sentence: 'There is no such API key, or it was revoked.' },
   VOTING_NOT_OPEN: { status: 403, sentence: 'Voting in this event has not begun.' },
   VOTING_CLOSED: { status: 403, sentence: 'Voting in this event is over.' },
+  ORIGIN_NOT_ALLOWED: { status: 403, sentence: 'Pages of this origin may not connect.' },
   EVENT_NOT_FOUND: { status: 404, sentence: 'There is no such event.' },
   CONTESTANT_NOT_FOUND: { status: 404, sentence: 'There is no such contestant in this event.' },
   VOTE_NOT_FOUND: { status: 404, sentence: 'There is no such vote.' },

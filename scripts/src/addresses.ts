@@ -9,8 +9,9 @@ export interface Addresses {
 }
 
 export function addressesOf(environment: Environment): Addresses {
+  const scheme = environment.TLS_CERT_FILE === undefined ? 'http' : 'https'
   return {
-    gatewayUrl: `http://127.0.0.1:${environment.GATEWAY_PORT}`,
+    gatewayUrl: `${scheme}://127.0.0.1:${environment.GATEWAY_PORT}`,
     natsUrl: environment.NATS_URL ?? `nats://127.0.0.1:${environment.NATS_PORT}`,
     redisUrl: environment.REDIS_URL ?? `redis://127.0.0.1:${environment.REDIS_PORT}`,
     clickHouseUrl: environment.CLICKHOUSE_URL ?? `http://127.0.0.1:${environment.CLICKHOUSE_PORT}`,

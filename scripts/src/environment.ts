@@ -48,6 +48,8 @@ const variables = {
   INGEST_METRICS_PORT: portVariable(9402),
   PROCESSOR_METRICS_PORT: portVariable(9403),
   GATEWAY_WORKERS: wholeVariable(1, 1, 256),
+  TLS_CERT_FILE: text,
+  TLS_KEY_FILE: text,
   DRAIN_SECONDS: wholeVariable(1, 0, 600),
   SHARDS: wholeVariable(2, 1, SHARDS_MAX),
   TOKEN_TTL: z.string().default('24h'),

@@ -51,7 +51,7 @@ export class AccountResolver {
   ): Promise<User> {
     const caller = requireCaller(context)
     const registration = checkRegistration(input)
-    const voter = await this.#deps.accounts.register(caller, registration)
+    const voter = await this.#deps.accounts.register(caller, registration, context.deadline)
     return new User(voter, this.#deps.ids.userId(voter), registration.username)
   }
 }

@@ -14,7 +14,7 @@ import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'gr
 import Negotiator from 'negotiator'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
-import { REQUEST_TIMEOUT_MS } from '../connections.js'
+import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
@@ -32,7 +32,11 @@ export interface ApolloOptions {
   readonly introspection: boolean
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly entries: Entries
-  readonly contextOf: (request: IncomingMessage, caller: Caller | undefined) => GraphqlContext
+  readonly contextOf: (
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
 }
@@ -54,7 +58,6 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     method: ['GET', 'POST'],
     url: GRAPHQL_PATH,
     exposeHeadRoute: false,
-    handlerTimeout: REQUEST_TIMEOUT_MS,
     schema: { hide: true },
     config: { admission: 'own' },
     onRequest(request, _reply, next) {
@@ -75,7 +78,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
         // Not copied: its loaders are made when they are asked for.
-        return Object.assign(contextOf(request.raw, entry.caller), { settle })
+        return Object.assign(contextOf(request.raw, entry.caller, request.deadline), { settle })
       },
     }),
   })

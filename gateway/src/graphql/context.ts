@@ -1,5 +1,6 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import type { AnswerBudget } from './answer-budget.js'
 import type { Loaders } from './loaders.js'
 import type { SubscriptionSources } from './subscription-sources.js'
@@ -14,6 +15,8 @@ export interface Incoming {
   readonly traceParent: string | string[] | undefined
   /** As the client showed it. */
   readonly apiKey?: string | string[] | undefined
+  /** Undefined for what goes on for as long as somebody looks. */
+  readonly deadline: Deadline | undefined
 }
 
 /** What every resolver of one operation sees. */

@@ -32,7 +32,7 @@ export class DecisionResolver {
     const { decisions, ids, now } = this.#deps
     const caller = requireCaller(context)
     const { voteId: vote } = requireIds({ voteId: ids.parseVoteId(input.voteId) })
-    const event = await decisions.decide(caller, vote, input.verdict)
+    const event = await decisions.decide(caller, vote, input.verdict, context.deadline)
     return new Decision(input.voteId, input.verdict, new Event(event, now()))
   }
 }

@@ -74,7 +74,7 @@ export class EventResolver {
     @Arg('input', () => CreateEventInput, { description: 'The new event.' }) input: CreateEventInput,
   ): Promise<Event> {
     const caller = requireCaller(context)
-    return this.#view(await this.#deps.events.create(caller, checkEvent(input)))
+    return this.#view(await this.#deps.events.create(caller, checkEvent(input), context.deadline))
   }
 
   @Mutation(() => Event, {
@@ -87,7 +87,7 @@ export class EventResolver {
     @Arg('id', () => ID, { description: 'The event.' }) id: string,
   ): Promise<Event> {
     const caller = requireCaller(context)
-    return this.#view(await this.#deps.events.close(caller, this.#parse('id', id)))
+    return this.#view(await this.#deps.events.close(caller, this.#parse('id', id), context.deadline))
   }
 
   @FieldResolver(() => [Contestant], { description: "In the event's own order. Scope `results:read`." })

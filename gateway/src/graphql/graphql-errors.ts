@@ -34,8 +34,9 @@ export const createErrorFormat =
       return { message: error.message, ...place, extensions: { code } }
     }
     const told = toVotestreamError(error)
-    // While something is away every operation is a 503: a line for each of them would only add to the trouble.
-    if (told.status === 503) logger.debug({ err: told, path }, 'an operation was put off')
+    // While something is away or slow every operation fails: a line for each of them would only add to the trouble.
+    if (told.status === 503 || told.status === 504)
+      logger.debug({ err: told, path }, 'an operation was put off')
     else if (told.status >= 500) logger.error({ err: told, path }, 'an operation failed')
     // What is wrong with the request as such, the library says best.
     const message =

@@ -4,7 +4,10 @@ import type { FastifyInstance } from 'fastify'
 import type { Admission } from '../admission/admission.js'
 import type { Caller } from '../caller.js'
 import type { ClientAddresses } from '../client-address.js'
+import { type CrossOrigin, createCrossOrigin } from '../cross-origin.js'
+import { type Deadline, requireTime } from '../deadlines.js'
 import type { Door } from '../doors.js'
+import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
@@ -31,6 +34,9 @@ export type GraphqlOptions = SchemaDeps &
     readonly sockets: SocketLimits
     readonly connections: LiveConnections
     readonly addressOf: ClientAddresses['of']
+    readonly limits?: Partial<HttpLimits>
+    /** By default pages of other hosts may open no socket. */
+    readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
@@ -45,11 +51,16 @@ export interface Graphql {
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, admission, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { crossOrigin = createCrossOrigin([]) } = options
+  const limits = { ...HTTP_LIMITS, ...options.limits }
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger)
   const createContext = createContexts(options)
-  const contextOf = ({ headers }: IncomingMessage, caller: Caller | undefined): GraphqlContext =>
-    createContext(incomingOf(headers, caller))
+  const contextOf = (
+    { headers }: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ): GraphqlContext => createContext(incomingOf(headers, caller, deadline))
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
   const serving = { schema, introspection, tokens, admission, formatError, createContext, broadcasts, logger }
@@ -57,7 +68,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     door: createOperationDoor({ known, entries, contextOf, formatError }),
     async routes(app) {
       await addApollo(app, { schema, introspection, formatError, entries, contextOf, known, logger })
-      addSockets(app, { ...serving, ...sockets, connections, addressOf })
+      addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {
         const { addGraphiql } = await import('./graphiql.js')
@@ -72,16 +83,18 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent, apiKey } = incoming
+    const { caller, idempotencyKey, traceParent, apiKey, deadline } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
       apiKey,
+      deadline,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.
       get loaders() {
+        requireTime(deadline)
         loaders ??= createLoaders({ events, results }, () => requireCaller(incoming))
         return loaders
       },

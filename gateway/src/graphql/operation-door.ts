@@ -3,6 +3,7 @@ import type { VotestreamError } from '@votestream/schema/errors'
 import type { GraphQLFormattedError } from 'graphql'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
@@ -14,7 +15,11 @@ import { type KnownOperations, type PlainOperation, plainOperationOf } from './k
 interface OperationDoorOptions {
   readonly known: KnownOperations
   readonly entries: Pick<Entries, 'of'>
-  readonly contextOf: (request: IncomingMessage, caller: Caller | undefined) => GraphqlContext
+  readonly contextOf: (
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ) => GraphqlContext
   readonly formatError: (error: unknown) => GraphQLFormattedError
 }
 
@@ -39,7 +44,7 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
 
   return {
     url: GRAPHQL_PATH,
-    take(request, body) {
+    take(request, body, deadline) {
       const type = answerTypeOf(request.headers)
       if (type === undefined) return undefined
       const operation = read(body)
@@ -50,10 +55,11 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
       // Whoever waits for it is let in once: the operation's cost is paid, wherever it runs.
       if (entry instanceof Promise) return undefined
       if ('refusal' in entry) return Promise.resolve(refusal(entry.refusal, type))
-      const answer = known.answer(operation, () => contextOf(request, entry.caller))
+      const answer = known.answer(operation, () => contextOf(request, entry.caller, deadline))
       const headers = { 'content-type': `${type}; charset=utf-8` }
       return answer?.then((text) => ({ status: 200, headers, body: text }))
     },
+    failure: (error) => refusal(error, JSON_TYPE),
   }
 }
 

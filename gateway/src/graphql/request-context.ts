@@ -4,13 +4,15 @@ import type { VotestreamError } from '@votestream/schema/errors'
 import { GraphQLError } from 'graphql'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import type { Incoming } from './context.js'
 
 /** How an operation came in over HTTP. @param caller undefined without a token */
 export const incomingOf = (
   { 'idempotency-key': idempotencyKey, traceparent: traceParent, 'x-api-key': apiKey }: IncomingHttpHeaders,
   caller: Caller | undefined,
-): Incoming => ({ caller, idempotencyKey, traceParent, apiKey })
+  deadline: Deadline,
+): Incoming => ({ caller, idempotencyKey, traceParent, apiKey, deadline })
 
 /** An error that ends a request before its operation runs, with its HTTP status. */
 export const requestError = (error: VotestreamError): GraphQLError => {

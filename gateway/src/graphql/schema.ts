@@ -8,6 +8,7 @@ import { ContestantResolver, type EventDeps, EventResolver } from './event-resol
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
 import { type PlanDeps, PlanResolver } from './plan-resolver.js'
 import { type RevocationDeps, RevocationResolver } from './revocation-resolver.js'
+import { beginInTime } from './timed-fields.js'
 import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
@@ -51,6 +52,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     validate: false,
     pubSub: NO_PUB_SUB,
   })
+  beginInTime(schema)
   describe(schema.getQueryType(), 'What can be read.')
   describe(schema.getMutationType(), 'What can be done.')
   describe(schema.getSubscriptionType(), 'What can be followed as it changes, over a WebSocket.')

@@ -52,7 +52,12 @@ export const createSharedSubscriptions = ({
       role ? [...role.scopes].sort() : null,
     ])
     const make = (): Promise<AsyncIterator<Payload>> => {
-      const context = createContext({ caller: role, idempotencyKey: undefined, traceParent: undefined })
+      const context = createContext({
+        caller: role,
+        idempotencyKey: undefined,
+        traceParent: undefined,
+        deadline: undefined,
+      })
       const args = { schema, document: operation.document, operationName, variableValues: variables }
       return payloads({ ...args, contextValue: context }, context, format)
     }

@@ -1,6 +1,8 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
+  type ExecutionResult,
+  execute,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
@@ -12,6 +14,7 @@ import { CloseCode, type Context, type ServerOptions, type SubscribePayload } fr
 import type { Admission, Entered, Origin } from '../admission/admission.js'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
+import type { Deadlines, OpenDeadline } from '../deadlines.js'
 import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
@@ -38,6 +41,8 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
+  /** Of queries and mutations; what is followed has none. */
+  readonly deadlines: Pick<Deadlines, 'begin'>
 }
 
 /** Of one socket. */
@@ -58,18 +63,25 @@ interface SharedArgs extends ExecutionArgs {
   readonly viewer: Viewer
 }
 
+/** What has to be answered in time. */
+interface TimedArgs extends ExecutionArgs {
+  readonly deadline: OpenDeadline
+  /** Resolves when its time is up. */
+  readonly expired: Promise<ExecutionResult>
+}
+
 type SocketContext = Context<Record<string, unknown>, Extra>
 type Hooks = Pick<
   ServerOptions<Record<string, unknown>, Extra>,
-  'onConnect' | 'onSubscribe' | 'subscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
+  'onConnect' | 'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
 >
 
 /** What happens to the operations on sockets: the same as to those over HTTP. */
 export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
-  const { schema, tokens, formatError, createContext, broadcasts, connections, operationsPerSocketMax } =
-    options
+  const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
+  const { operationsPerSocketMax } = options
   const enter = (context: SocketContext, cost: number): Entered => {
     const { connectionParams, extra } = context
     const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
@@ -141,23 +153,35 @@ export const createSocketOperations = (
       return args
     }
     const { idempotencyKey, traceparent } = payload.extensions ?? {}
-    const contextValue = createContext({
+    const incoming = {
       caller,
       apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+    }
+    const args = { schema, document, operationName, variableValues: variables }
+    if (definition.operation === 'subscription') {
+      return { ...args, contextValue: createContext({ ...incoming, deadline: undefined }) }
+    }
+    context.extra.executing.add(id)
+    executing.add(context.extra.executing)
+    const { deadline, expired } = begin()
+    const timed: TimedArgs = {
+      ...args,
+      contextValue: createContext({ ...incoming, deadline }),
+      deadline,
+      expired,
+    }
+    return timed
+  }
+
+  const begin = (): Pick<TimedArgs, 'deadline' | 'expired'> => {
+    let expire: (result: ExecutionResult) => void = () => undefined
+    const expired = new Promise<ExecutionResult>((resolve) => {
+      expire = resolve
     })
-    if (definition.operation !== 'subscription') {
-      context.extra.executing.add(id)
-      executing.add(context.extra.executing)
-    }
-    return {
-      schema,
-      document,
-      operationName,
-      variableValues: variables,
-      contextValue,
-    }
+    const late = asGraphqlError(new VotestreamError('TIMEOUT'))
+    return { deadline: deadlines.begin(() => expire({ errors: [late] })), expired }
   }
 
   return {
@@ -192,6 +216,8 @@ export const createSocketOperations = (
           return refuse(error)
         }
       },
+      // Only what is followed is not timed, and that is not executed here.
+      execute: (args) => executeInTime(args as TimedArgs),
       subscribe: (args) => (isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)),
       onNext: (_context, _id, _payload, _args, result) => format(result),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
@@ -210,6 +236,14 @@ export const createSocketOperations = (
 }
 
 const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
+
+const executeInTime = async ({ deadline, expired, ...args }: TimedArgs): Promise<ExecutionResult> => {
+  try {
+    return await Promise.race([execute(args), expired])
+  } finally {
+    deadline.done()
+  }
+}
 
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (

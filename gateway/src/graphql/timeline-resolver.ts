@@ -45,12 +45,8 @@ export class TimelineResolver {
     const caller = requireCaller(context)
     checkTimes({ from, to })
     context.budget.spend(TIMELINE_COST)
-    const tallies = await this.#deps.timelines.read(caller, known, {
-      window,
-      fromMs: from?.getTime(),
-      toMs: to?.getTime(),
-      last: last ?? undefined,
-    })
+    const request = { window, fromMs: from?.getTime(), toMs: to?.getTime(), last: last ?? undefined }
+    const tallies = await this.#deps.timelines.read(caller, known, request, context.deadline)
     return tallies.map((tally) => new WindowTally(known, tally))
   }
 }

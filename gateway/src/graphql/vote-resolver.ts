@@ -39,14 +39,15 @@ export class VoteResolver {
       eventId: ids.parseEventId(input.eventId),
       contestantId: ids.parseContestantId(input.contestantId),
     })
-    const { voteId, event } = await voting.submit(caller, {
+    const ballot = {
       event: named.eventId,
       contestant: named.contestantId,
       attempt: attemptOf(context.idempotencyKey),
       ...extras,
       channel: CHANNEL.graphql,
       traceId: traceIdOf(context.traceParent),
-    })
+    }
+    const { voteId, event } = await voting.submit(caller, ballot, context.deadline)
     return new Vote(voteId, 'acked', new Event(event, now()))
   }
 

@@ -50,9 +50,11 @@ export const accountRoutes =
           },
         },
       },
-      async ({ body, caller }, reply) => {
+      async (request, reply) => {
+        const { body, caller } = request
         const { username, password, email, date_of_birth: dateOfBirth } = body
-        const voter = await accounts.register(caller, { username, password, email, dateOfBirth })
+        const registration = { username, password, email, dateOfBirth }
+        const voter = await accounts.register(caller, registration, request.deadline)
         reply.code(201)
         return { user_id: ids.userId(voter) }
       },

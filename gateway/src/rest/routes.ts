@@ -49,21 +49,18 @@ declare module 'fastify' {
     open?: boolean
     /** `own`: it admits its requests by itself, since it knows who asks; `none`: nobody may be refused. */
     admission?: 'own' | 'none'
-    /** Bounds its own waiting. */
-    untimed?: boolean
   }
 }
 
 /** REST v1, on a Fastify instance of its own. */
 export const restRoutes =
-  (deps: RestDeps & { readonly submitVote: SubmitVote }, handlerTimeoutMs: number) =>
+  (deps: RestDeps & { readonly submitVote: SubmitVote }) =>
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
     // Set before any handler runs; an open route has none, and does not look.
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
-      if (!route.config?.untimed) route.handlerTimeout = handlerTimeoutMs
       route.config = { ...route.config, admission: 'own' }
       const { open } = route.config
       // Before the body is read: who asks too often or has no token is told so whatever the body holds, and sends none in

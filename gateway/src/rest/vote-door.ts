@@ -21,17 +21,18 @@ export const createVoteDoor = ({ admission, submitVote, answerTo }: VoteDoorOpti
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,
-    async take(request, body) {
+    async take(request, body, deadline) {
       try {
         const entered = admission.enter(request, 'rest', 1)
         const caller = requireToken(entered instanceof Promise ? await entered : entered)
         const { headers } = request
-        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller })
+        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller, deadline })
         return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
       } catch (error) {
         return answerTo(error, SUBMIT_VOTE_PATH)
       }
     },
+    failure: (error) => answerTo(error, SUBMIT_VOTE_PATH),
   }
 }
 

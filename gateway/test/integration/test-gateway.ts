@@ -20,11 +20,13 @@ import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
 import { createClientAddresses } from '../../src/client-address.js'
+import { createCrossOrigin } from '../../src/cross-origin.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
+import type { HttpLimits } from '../../src/http-limits.js'
 import { createHttpServer } from '../../src/http-server.js'
 import type { Patience } from '../../src/live/audience.js'
 import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
@@ -38,6 +40,7 @@ import { watchRevocations } from '../../src/revocations.js'
 import { createRevoking } from '../../src/revoking.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
+import type { TlsFiles } from '../../src/tls-files.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
@@ -102,11 +105,26 @@ export const SOCKET_LIMITS: SocketLimits = {
   expiryGraceMs: 200,
   drainMs: 100,
   pingEveryMs: 4_000,
+  perSecondMax: 10_000,
+  idleMs: 600_000,
+  lifeMs: 7_200_000,
+  stages: [],
 }
 
 export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
 
-export const startTestGateway = async (): Promise<TestGateway> => {
+export interface TestGatewayOptions {
+  readonly limits?: Partial<HttpLimits>
+  readonly sockets?: Partial<SocketLimits>
+  /** Pages of these may call. */
+  readonly origins?: readonly string[]
+  readonly tls?: TlsFiles
+  readonly hstsSeconds?: number
+}
+
+export const startTestGateway = async (options: TestGatewayOptions = {}): Promise<TestGateway> => {
+  const limits = { requestTimeoutMs: 10_000, ...options.limits }
+  const crossOrigin = createCrossOrigin(options.origins ?? [])
   const servers = await startServersForTest(['nats'])
   const logger = createLogger('gateway-test', 'silent')
   const nats = await connectNats({ url: servers.get('nats').url, name: 'gateway-test', logger })
@@ -202,7 +220,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     introspection: true,
     connections,
     addressOf: clientAddresses.of,
-    sockets: SOCKET_LIMITS,
+    sockets: { ...SOCKET_LIMITS, ...options.sockets },
+    limits,
+    crossOrigin,
   })
   const missing = () => (nats.connected() ? [] : ['NATS'])
   const app = await createHttpServer({
@@ -222,7 +242,10 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     drainMs: SOCKET_LIMITS.drainMs,
     logger,
     missing,
-    handlerTimeoutMs: 10_000,
+    limits,
+    crossOrigin,
+    tls: options.tls,
+    hstsSeconds: options.hstsSeconds,
     doors: [graphql.door],
     plugins: [graphql.routes],
   })

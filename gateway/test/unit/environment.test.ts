@@ -50,4 +50,50 @@ describe('the environment', () => {
     )
     readGatewayEnvironment({ ...secrets, NODE_ENV: 'production' })
   })
+
+  it('takes lower bounds than those of an API gateway, and no higher ones', () => {
+    const bounds = { REQUEST_BYTES_MAX: 10_485_760, RESPONSE_BYTES_MAX: 10_485_760, HEADER_BYTES_MAX: 10_240 }
+    for (const [name, most] of Object.entries(bounds)) {
+      const read = (value: number) => readGatewayEnvironment({ ...secrets, [name]: String(value) })
+      assert.equal(read(most)[name as keyof typeof bounds], most)
+      assert.equal(read(2_048)[name as keyof typeof bounds], 2_048)
+      assert.throws(() => read(most + 1), new RegExp(name))
+    }
+  })
+
+  it('takes ten stages at most, each with a name of its own', () => {
+    const read = (stages: string) =>
+      readGatewayEnvironment({ ...secrets, WEBSOCKET_STAGES: stages }).WEBSOCKET_STAGES
+    assert.deepEqual(read(' prod, beta-1 '), ['prod', 'beta-1'])
+    const ten = Array.from({ length: 10 }, (_, index) => `s${index}`)
+    assert.equal(read(ten.join(',')).length, 10)
+    assert.throws(() => read([...ten, 's10'].join(',')), /WEBSOCKET_STAGES: names 11 stages; there may be 10/)
+    assert.throws(() => read('prod,prod'), /twice/)
+    for (const name of ['a/b', 'a b', '../x', 'ä']) assert.throws(() => read(name), /is no name/)
+  })
+
+  it('takes origins one by one', () => {
+    const read = (origins: string) =>
+      readGatewayEnvironment({ ...secrets, CORS_ORIGINS: origins }).CORS_ORIGINS
+    assert.deepEqual(read('https://a.example, http://localhost:3000'), [
+      'https://a.example',
+      'http://localhost:3000',
+    ])
+    for (const faulty of [
+      '*',
+      'a.example',
+      'https://a.example/',
+      'https://a.example/x',
+      'null',
+      'HTTPS://A.example',
+    ]) {
+      assert.throws(() => read(faulty), /CORS_ORIGINS/, faulty)
+    }
+  })
+
+  it('takes a certificate with its key alone', () => {
+    assert.throws(() => readGatewayEnvironment({ ...secrets, TLS_CERT_FILE: 'a' }), /TLS_KEY_FILE/)
+    assert.throws(() => readGatewayEnvironment({ ...secrets, TLS_KEY_FILE: 'a' }), /TLS_CERT_FILE/)
+    readGatewayEnvironment({ ...secrets, TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' })
+  })
 })
