@@ -12,6 +12,7 @@ import { endConnection } from '../connections.js'
 import type { CrossOrigin } from '../cross-origin.js'
 import { createDeadlines } from '../deadlines.js'
 import type { HttpLimits } from '../http-limits.js'
+import { parseJsonText } from '../json-body.js'
 import type { Viewer } from '../live/audience.js'
 import { createFormCheck } from '../request-form.js'
 import { createTokenBucket } from '../token-bucket.js'
@@ -110,6 +111,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
             if (isBinary) return socket.close(UNSUPPORTED_DATA, 'Text only')
             said()
             const text = String(data)
+            if (!isReadable(text)) return socket.close(CloseCode.BadRequest, 'Invalid message')
             take(text).catch((error: unknown) => {
               if (isForClients(text)) {
                 socket.close(CloseCode.BadRequest, 'Only a server sends this')
@@ -197,6 +199,16 @@ const SERVER_MESSAGES: ReadonlySet<MessageType> = new Set([
   MessageType.Next,
   MessageType.Error,
 ])
+
+/** By the rules of a request's body. */
+const isReadable = (text: string): boolean => {
+  try {
+    parseJsonText(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The library takes a message that it would send itself for a failure of its own. */
 const isForClients = (text: string): boolean => {
