@@ -125,8 +125,10 @@ const closeSilent = (server: Server): void => {
   })
   // Beneath TLS much was said before there is a word.
   const silent = new Set<Socket>()
+  let closing = false
   if (isTls(server)) {
     server.on('secureConnection', (socket: Socket) => {
+      if (closing) socket.destroy()
       silent.add(socket)
       socket.once('close', () => silent.delete(socket))
     })
@@ -135,6 +137,7 @@ const closeSilent = (server: Server): void => {
   }
   const close = server.close.bind(server)
   server.close = (callback) => {
+    closing = true
     close(callback)
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
     for (const socket of silent) socket.destroy()
@@ -144,7 +147,9 @@ const closeSilent = (server: Server): void => {
 
 /** What cannot be read as a request is answered with problem details, and its connection closed. */
 export const refuseConnection = (error: Error & { code?: string }, socket: Socket): void => {
-  if (error.code === 'ECONNRESET' || !socket.writable || REFUSED in socket) {
+  // Its last answer is on its way, and closes it.
+  if (REFUSED in socket) return
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
