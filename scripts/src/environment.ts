@@ -125,3 +125,12 @@ export function searchFolders(): string[] {
 export function skipsBrowserTests(): boolean {
   return process.env.VOTESTREAM_SKIP_BROWSER === '1'
 }
+
+/** Which inputs a test generates, and for how long. */
+export function generatedInputs(): { readonly seed: number; readonly seconds: number } {
+  const { GENERATED_SEED, GENERATED_SECONDS } = readVariables(
+    { GENERATED_SEED: wholeVariable(7, 0, 2 ** 31 - 1), GENERATED_SECONDS: wholeVariable(20, 1, 86_400) },
+    process.env,
+  )
+  return { seed: GENERATED_SEED, seconds: GENERATED_SECONDS }
+}

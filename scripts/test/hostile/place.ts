@@ -76,12 +76,16 @@ const QUIET_MS = 1_000
 const DEADLINE_MS = 20_000
 
 /** @param env of all services: what belongs to the attacks (limits) */
-export const openPlace = async (env: NodeJS.ProcessEnv): Promise<Place> => {
+export const openPlace = async (
+  env: NodeJS.ProcessEnv,
+  { archive = false }: { readonly archive?: boolean } = {},
+): Promise<Place> => {
   const system = await startSmallSystem({
     contestants: CONTESTANTS,
     events: 2,
     gateways: 2,
     votes: true,
+    archive,
     env,
   })
   const [event, other] = system.events
