@@ -7,15 +7,23 @@ export const repeatedKey = (text: string, value: unknown): string | undefined =>
   // Whatever is there twice was parsed once. For a vote this takes 1 µs; to look at every name takes several.
   keysWritten(text) === keysOf(value) ? undefined : findRepeated(text)
 
-/** How many names an object and what is within it have. */
+/** How many names an object and what is within it have. It may be deeper than functions may call themselves. */
 const keysOf = (value: unknown): number => {
-  if (typeof value !== 'object' || value === null) return 0
   let count = 0
-  if (Array.isArray(value)) for (const item of value) count += keysOf(item)
-  else
-    for (const name in value) {
-      count += 1 + keysOf((value as Record<string, unknown>)[name])
+  const within: unknown[] = [value]
+  while (within.length > 0) {
+    const next = within.pop()
+    if (typeof next !== 'object' || next === null) continue
+    if (Array.isArray(next)) {
+      for (const item of next) if (typeof item === 'object') within.push(item)
+      continue
     }
+    for (const name in next) {
+      count += 1
+      const item = (next as Record<string, unknown>)[name]
+      if (typeof item === 'object') within.push(item)
+    }
+  }
   return count
 }
 

@@ -11,6 +11,8 @@ describe('a name that is there twice', () => {
     assert.equal(repeated('[{"x":{"b":"{","b":[]}}]'), 'b')
     assert.equal(repeated('{"a\\"":1 , "a\\"" : 2}'), 'a"')
     assert.equal(repeated('{"":1,"":2}'), '')
+    const deep = 100_000
+    assert.equal(repeated(`${'['.repeat(deep)}{"a":1,"a":2}${']'.repeat(deep)}`), 'a')
   })
 
   it('is none where objects only look alike, and never in JSON as it is written by a library', () => {

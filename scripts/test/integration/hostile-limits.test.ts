@@ -9,7 +9,8 @@ import { voterNumber } from '@votestream/schema/numbers'
 import { type Answer, openPlace, type Place, VOTE_PATH, voteOf } from '../hostile/place.js'
 
 const USER_BURST = 20
-const ADDRESS_BURST = 300
+const ADDRESS_PER_SECOND = 20
+const ADDRESS_BURST = 100
 const SOCKETS_PER_SECOND = 10
 const HEADERS_TIMEOUT_MS = 500
 const QUOTA = 25
@@ -22,7 +23,7 @@ describe('hostile haste and patience', function () {
     place = await openPlace({
       USER_RATE_LIMIT: '1',
       USER_RATE_BURST: String(USER_BURST),
-      ADDRESS_RATE_LIMIT: '100',
+      ADDRESS_RATE_LIMIT: String(ADDRESS_PER_SECOND),
       ADDRESS_RATE_BURST: String(ADDRESS_BURST),
       SOCKETS_PER_SECOND_MAX: String(SOCKETS_PER_SECOND),
       HEADERS_TIMEOUT_MS: String(HEADERS_TIMEOUT_MS),
@@ -31,7 +32,7 @@ describe('hostile haste and patience', function () {
   })
   after(() => place?.stop())
   // The address has its burst again.
-  afterEach(() => pause((1_000 * ADDRESS_BURST) / 100))
+  afterEach(() => pause((1_000 * ADDRESS_BURST) / ADDRESS_PER_SECOND / 2))
 
   const look = (
     token: string,
@@ -67,7 +68,7 @@ describe('hostile haste and patience', function () {
 
   it('forged addresses: each is the address of the connection', async () => {
     const answers = await Promise.all(
-      Array.from({ length: ADDRESS_BURST + 100 }, (_, at) =>
+      Array.from({ length: 4 * ADDRESS_BURST }, (_, at) =>
         look(place.voter().token, {
           headers: { 'x-forwarded-for': `10.0.${at >> 8}.${at & 255}`, forwarded: `for=10.1.0.${at & 255}` },
         }),
@@ -94,10 +95,11 @@ describe('hostile haste and patience', function () {
     const isKnown = async (at: number) =>
       (await place.ask({ method: 'GET', path: '/v1/contestants/x', headers: { 'x-api-key': text }, at }))
         .status !== 403
-    for (const at of [0, 1]) while (!(await isKnown(at))) await pause(5)
+    // Each gateway is asked once when it knows the key; that counts, too.
+    for (const at of [0, 1]) while (!(await isKnown(at))) await pause(20)
     const statuses: number[] = []
     for (let sent = 0; sent < QUOTA + 6; sent += 1) statuses.push((await withKey(sent % 2)).status)
-    assert.equal(statuses.filter((status) => status === 200).length, QUOTA, statuses.join())
+    assert.equal(statuses.filter((status) => status === 200).length, QUOTA - 2, statuses.join())
     assert.equal(statuses.at(-1), 429)
   })
 
