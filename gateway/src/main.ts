@@ -17,16 +17,19 @@ import { readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { createGraphql } from './graphql/graphql.js'
+import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
+import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
 import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
@@ -79,8 +82,15 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
+  const security = createSecurityEvents({ logger, registry })
+  const tokens = watchTokens(
+    createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL }),
+    security,
+  )
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
+    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+  )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
@@ -134,6 +144,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     tokens,
     ids,
     logger,
+    security,
     now,
     connections,
     addressOf: clientAddresses.of,
@@ -159,6 +170,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     expiryGraceMs,
     drainMs,
     logger,
+    security,
     missing,
     doors: [graphql.door],
     plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],

@@ -24,6 +24,7 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { status: 413, sentence: 'The request body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, sentence: 'The body must be application/json.' },
   RATE_LIMITED: { status: 429, sentence: 'Too many requests.' },
+  TOO_MANY_LOGINS: { status: 429, sentence: 'Too many logins have failed. Try again later.' },
   HEADERS_TOO_LARGE: { status: 431, sentence: 'The request line and headers are too large.' },
   INTERNAL: { status: 500, sentence: 'Something went wrong on our side.' },
   RESPONSE_TOO_LARGE: { status: 500, sentence: 'The response would be larger than allowed.' },

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -26,7 +26,7 @@ export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly formatError: (error: unknown) => GraphQLFormattedError
-  readonly contextOf: (headers: IncomingHttpHeaders) => GraphqlContext
+  readonly contextOf: (request: IncomingMessage) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
 }
@@ -54,7 +54,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
-        return contextOf(request.headers)
+        return contextOf(request.raw)
       },
     }),
   })

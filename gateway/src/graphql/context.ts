@@ -12,6 +12,8 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+  /** Where it came from; asked for by few. Absent where it was executed for nobody in particular. */
+  readonly address?: (() => string) | undefined
 }
 
 /** What every resolver of one operation sees. */

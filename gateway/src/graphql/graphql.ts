@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
 import type { ClientAddresses } from '../client-address.js'
@@ -6,6 +6,7 @@ import type { Door } from '../doors.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
+import type { SecurityEvents } from '../security-events.js'
 import type { Tokens } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
@@ -28,6 +29,7 @@ export type GraphqlOptions = SchemaDeps &
     readonly connections: LiveConnections
     readonly addressOf: ClientAddresses['of']
     readonly logger: Logger
+    readonly security?: SecurityEvents | undefined
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
   }
@@ -40,12 +42,12 @@ export interface Graphql {
 
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
-  const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { tokens, logger, security, introspection, broadcasts, sockets, connections, addressOf } = options
   const schema = createSchema(options)
-  const formatError = createErrorFormat(logger)
+  const formatError = createErrorFormat(logger, security)
   const createContext = createContexts(options)
-  const contextOf = (headers: IncomingHttpHeaders): GraphqlContext =>
-    createContext(incomingOf(headers, tokens))
+  const contextOf = (request: IncomingMessage): GraphqlContext =>
+    createContext(incomingOf(request.headers, tokens, () => addressOf(request)))
   const known = createKnownOperations({ schema, formatError })
   const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
   return {
@@ -67,11 +69,12 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent } = incoming
+    const { caller, idempotencyKey, traceParent, address } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
+      address,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.

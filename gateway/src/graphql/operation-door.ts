@@ -9,7 +9,7 @@ import { type KnownOperations, plainOperationOf } from './known-operations.js'
 interface OperationDoorOptions {
   readonly known: KnownOperations
   /** @throws Error for a token that is not valid. */
-  readonly contextOf: (headers: IncomingMessage['headers']) => GraphqlContext
+  readonly contextOf: (request: IncomingMessage) => GraphqlContext
 }
 
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
@@ -20,13 +20,13 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
  */
 export const createOperationDoor = ({ known, contextOf }: OperationDoorOptions): Door => ({
   url: GRAPHQL_PATH,
-  take({ headers }, body) {
-    const type = answerTypeOf(headers)
+  take(request, body) {
+    const type = answerTypeOf(request.headers)
     if (type === undefined) return undefined
     let answer: Promise<string> | undefined
     try {
       const operation = plainOperationOf(parseJson(body))
-      answer = operation && known.answer(operation, () => contextOf(headers))
+      answer = operation && known.answer(operation, () => contextOf(request))
     } catch {
       // What is wrong with it is said by whom it is left to.
       return undefined

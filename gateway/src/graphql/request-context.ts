@@ -11,7 +11,8 @@ import type { Incoming } from './context.js'
 export const incomingOf = (
   { authorization, 'idempotency-key': idempotencyKey, traceparent: traceParent }: IncomingHttpHeaders,
   tokens: Pick<Tokens, 'verify'>,
-): Incoming => ({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent })
+  address: () => string,
+): Incoming => ({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent, address })
 
 /** Undefined without a token. A token that is not valid ends the request, whatever it asks for. */
 const callerOf = (tokens: Pick<Tokens, 'verify'>, authorization: string | undefined): Caller | undefined => {

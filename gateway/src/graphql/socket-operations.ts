@@ -40,6 +40,8 @@ export interface SocketOperationsOptions extends OperationLimits {
 
 /** Of one socket. */
 interface Extra extends Record<PropertyKey, unknown> {
+  /** Where it was opened from. */
+  readonly address: string
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
   /** Takes the answers of an operation, as JSON in UTF-8. */
@@ -109,6 +111,7 @@ export const createSocketOperations = (
       caller,
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+      address: () => context.extra.address,
     })
     if (definition.operation !== 'subscription') {
       context.extra.executing.add(id)

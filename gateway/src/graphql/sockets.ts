@@ -57,7 +57,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
   const liveness = createLiveness({ everyMs: options.pingEveryMs ?? PING_EVERY_MS })
   let stopping = false
 
-  const open = (socket: WebSocket, connection: Duplex): void => {
+  const open = (socket: WebSocket, connection: Duplex, address: string): void => {
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -79,6 +79,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
         },
       },
       {
+        address,
         executing: new Set(),
         viewer: (operationId) => viewerOf(socket, connection, operationId),
         close: (code, reason) => socket.close(code, reason),
@@ -101,10 +102,11 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     else if (path !== GRAPHQL_PATH) endConnection('ROUTE_NOT_FOUND', socket)
     else if (stopping) endConnection('OVERLOADED', socket)
     else {
-      const leave = connections.addresses.enter(addressOf(request))
+      const address = addressOf(request)
+      const leave = connections.addresses.enter(address)
       if (leave) {
         socket.once('close', leave)
-        sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket))
+        sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket, address))
       } else endConnection('RATE_LIMITED', socket)
     }
   }
