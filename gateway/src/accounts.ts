@@ -22,11 +22,21 @@ export interface Registration {
   readonly dateOfBirth: string
 }
 
+export interface Login {
+  readonly voter: VoterNumber
+  /** As it was registered. */
+  readonly username: string
+  readonly token: string
+}
+
 export interface Accounts {
   /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE, TIMEOUT (nothing was made) */
   register(caller: Caller, registration: Registration, deadline?: Deadline): Promise<VoterNumber>
-  /** @throws VotestreamError WRONG_CREDENTIALS, OVERLOADED, STORE_UNAVAILABLE */
-  login(username: string, password: string): Promise<{ voter: VoterNumber; username: string; token: string }>
+  /**
+   * @param address of the client
+   * @throws VotestreamError WRONG_CREDENTIALS, TOO_MANY_LOGINS, OVERLOADED, STORE_UNAVAILABLE
+   */
+  login(username: string, password: string, address: string): Promise<Login>
   /**
    * As it was registered; empty for an account that cannot log in.
    * @throws VotestreamError UNAUTHENTICATED for a number that no account has, STORE_UNAVAILABLE
@@ -120,7 +130,7 @@ export const createAccounts = ({
       if (await isTaken(username)) return
       try {
         await create({ username, password, email: '', dateOfBirth: '' }, ADMIN_SCOPES)
-        logger.info({ username }, 'the admin account was made')
+        logger.info({ event: 'admin-made' }, 'the admin account was made')
       } catch (error) {
         // Another gateway that starts at the same time was first.
         if (error instanceof VotestreamError && error.code === 'USERNAME_TAKEN') return

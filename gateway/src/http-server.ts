@@ -27,12 +27,14 @@ import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
 import { createSubmitVote } from './rest/submit-vote.js'
 import { createVoteDoor } from './rest/vote-door.js'
+import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from './security-events.js'
 import { ANSWER_HEADERS, DOCUMENTS_POLICY, pageHeaders, transportHeaders } from './security-headers.js'
 import type { TlsFiles } from './tls-files.js'
 
 export interface HttpServerOptions extends RestDeps {
   readonly admission: Pick<Admission, 'enter' | 'enterOpen' | 'visit'>
   readonly logger: Logger
+  readonly security?: SecurityEvents | undefined
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly limits?: Partial<HttpLimits>
@@ -49,6 +51,8 @@ export interface HttpServerOptions extends RestDeps {
   readonly plugins?: readonly FastifyPluginAsync[]
 }
 
+const LOGGED_PATH_MAX = 200
+
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
   const {
@@ -60,15 +64,19 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     doors = [],
     plugins = [],
     trustProxy,
+    security = NO_SECURITY_EVENTS,
     ...deps
   } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const answerHeaders = { ...ANSWER_HEADERS, ...transportHeaders(hstsSeconds) }
   const answerTo = (error: unknown, url: string): ProblemAnswer => {
     const told = toVotestreamError(error)
+    // What follows the path may be anybody's secret.
+    const [path = ''] = url.split('?', 1)
+    noteRefusal(security, told, () => ({ operation: path.slice(0, LOGGED_PATH_MAX) }))
     // While something is away or slow every request fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504) logger.debug({ err: told, url }, 'a request was put off')
-    else if (told.status >= 500) logger.error({ err: told, url }, 'a request failed')
+    if (told.status === 503 || told.status === 504) logger.debug({ err: told, path }, 'a request was put off')
+    else if (told.status >= 500) logger.error({ err: told, path }, 'a request failed')
     return problemAnswer(told)
   }
   const answer = (error: unknown, reply: FastifyReply): void => {

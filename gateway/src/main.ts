@@ -33,18 +33,21 @@ import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
+import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
+import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
@@ -117,11 +120,18 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
   const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
-  const tokens = createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations })
+  const security = createSecurityEvents({ logger, registry })
+  const tokens = watchTokens(
+    createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
+    security,
+  )
   if (keysFile !== undefined) {
     onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
   }
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
+    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+  )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
@@ -219,6 +229,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     admission,
     ids,
     logger,
+    security,
     now,
     connections,
     addressOf: clientAddresses.of,
@@ -252,6 +263,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     expiryGraceMs,
     drainMs,
     logger,
+    security,
     missing,
     limits,
     crossOrigin,

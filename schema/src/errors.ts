@@ -41,6 +41,7 @@ export const ERRORS = {
   },
   RATE_LIMITED: { status: 429, sentence: 'Too many requests.' },
   QUOTA_EXCEEDED: { status: 429, sentence: 'The quota of this API key is used up.' },
+  TOO_MANY_LOGINS: { status: 429, sentence: 'Too many logins have failed. Try again later.' },
   HEADERS_TOO_LARGE: { status: 431, sentence: 'The request line and headers are too large.' },
   INTERNAL: { status: 500, sentence: 'Something went wrong on our side.' },
   RESPONSE_TOO_LARGE: { status: 500, sentence: 'The response would be larger than allowed.' },

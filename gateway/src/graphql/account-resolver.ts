@@ -34,11 +34,16 @@ export class AccountResolver {
 
   @Mutation(() => Session, { description: 'Logs in. A wrong password and an unknown user look the same.' })
   async login(
+    @Ctx() context: GraphqlContext,
     @Arg('username', () => String, { description: 'As registered; case does not matter.' }) name: string,
     @Arg('password', () => String, { description: 'As registered.' }) password: string,
   ): Promise<Session> {
     checkLogin(name, password)
-    const { voter, token, username } = await this.#deps.accounts.login(name, password)
+    const { voter, token, username } = await this.#deps.accounts.login(
+      name,
+      password,
+      context.address?.() ?? '',
+    )
     return new Session(token, new User(voter, this.#deps.ids.userId(voter), username))
   }
 

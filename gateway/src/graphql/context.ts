@@ -17,6 +17,8 @@ export interface Incoming {
   readonly apiKey?: string | string[] | undefined
   /** Undefined for what goes on for as long as somebody looks. */
   readonly deadline: Deadline | undefined
+  /** Where it came from; asked for by few. Absent where it was executed for nobody in particular. */
+  readonly address?: (() => string) | undefined
 }
 
 /** What every resolver of one operation sees. */

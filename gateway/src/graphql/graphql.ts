@@ -11,6 +11,7 @@ import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
+import type { SecurityEvents } from '../security-events.js'
 import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
@@ -38,6 +39,7 @@ export type GraphqlOptions = SchemaDeps &
     /** By default pages of other hosts may open no socket. */
     readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
+    readonly security?: SecurityEvents | undefined
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
   }
@@ -50,17 +52,19 @@ export interface Graphql {
 
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
-  const { tokens, admission, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { tokens, admission, logger, security, introspection, broadcasts, sockets, connections, addressOf } =
+    options
   const { crossOrigin = createCrossOrigin([]) } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const schema = createSchema(options)
-  const formatError = createErrorFormat(logger)
+  const formatError = createErrorFormat(logger, security)
   const createContext = createContexts(options)
   const contextOf = (
-    { headers }: IncomingMessage,
+    request: IncomingMessage,
     caller: Caller | undefined,
     deadline: Deadline,
-  ): GraphqlContext => createContext(incomingOf(headers, caller, deadline))
+  ): GraphqlContext =>
+    createContext({ ...incomingOf(request.headers, caller, deadline), address: () => addressOf(request) })
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
   const serving = { schema, introspection, tokens, admission, formatError, createContext, broadcasts, logger }
@@ -83,13 +87,14 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent, apiKey, deadline } = incoming
+    const { caller, idempotencyKey, traceParent, apiKey, deadline, address } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
       apiKey,
       deadline,
+      address,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.

@@ -158,6 +158,7 @@ export const createSocketOperations = (
       apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+      address: () => context.extra.origin.address,
     }
     const args = { schema, document, operationName, variableValues: variables }
     if (definition.operation === 'subscription') {

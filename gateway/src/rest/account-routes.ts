@@ -19,12 +19,17 @@ export const accountRoutes =
           body: schemas.loginBody,
           response: {
             200: schemas.loginAnswer,
-            ...schemas.failures([...schemas.BODY_FAILURES, 'WRONG_CREDENTIALS', 'OVERLOADED']),
+            ...schemas.failures([
+              ...schemas.BODY_FAILURES,
+              'WRONG_CREDENTIALS',
+              'TOO_MANY_LOGINS',
+              'OVERLOADED',
+            ]),
           },
         },
       },
-      async ({ body: { username, password } }) => {
-        const { voter, token } = await accounts.login(username, password)
+      async ({ body: { username, password }, ip }) => {
+        const { voter, token } = await accounts.login(username, password, ip)
         return { user_id: ids.userId(voter), token }
       },
     )

@@ -8,6 +8,7 @@ import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { Decision, Submission } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
+import { Registry } from 'prom-client'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
 import type { Admission } from '../../src/admission/admission.js'
 import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
@@ -26,6 +27,7 @@ import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
+import { guardAccounts } from '../../src/guarded-accounts.js'
 import type { HttpLimits } from '../../src/http-limits.js'
 import { createHttpServer } from '../../src/http-server.js'
 import type { Patience } from '../../src/live/audience.js'
@@ -33,11 +35,13 @@ import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts, type LiveConnections } from '../../src/live/open-counts.js'
+import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { watchRevocations } from '../../src/revocations.js'
 import { createRevoking } from '../../src/revoking.js'
+import { createSecurityEvents, pseudonyms } from '../../src/security-events.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
 import type { TlsFiles } from '../../src/tls-files.js'
@@ -144,7 +148,17 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     now,
     revocations,
   })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
+  // For logins no time passes: who has to wait does so however long a test takes.
+  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
+    {
+      throttle: createLoginThrottle({ now: () => 0 }),
+      security,
+      pseudonym: pseudonyms('a third secret'),
+      ids,
+    },
+  )
   const intake: VoteIntake = {
     submit(submission) {
       gateway.submissions.push(submission)
