@@ -12,13 +12,13 @@ import {
   specifiedRules,
   stripIgnoredCharacters,
   TypeInfo,
-  validate,
   visit,
   visitWithTypeInfo,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
 import { isPerViewer } from './per-viewer.js'
+import { validationFaults } from './validation-faults.js'
 
 /** An operation of a valid document. */
 export interface CheckedOperation {
@@ -60,7 +60,7 @@ export const createDocuments = ({
     const found = known.get(query)
     if (found) return found
     const document = parseDocument(query)
-    const [fault] = validate(schema, document, rules)
+    const [fault] = validationFaults(schema, document, rules)
     if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message, fault)
     const entry = { document, operations: new Map<string, CheckedOperation>() }
     known.set(query, entry)
