@@ -25,6 +25,7 @@ import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
 import { answerTypeOf } from './operation-door.js'
 import { requestError } from './request-context.js'
+import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface ApolloOptions {
@@ -74,6 +75,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
+          refuseSubscription(options.schema, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
@@ -162,6 +164,19 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
   const message = `None of these types is accepted: ${ANSWER_TYPES.join(', ')}.`
   throw new GraphQLError(message, {
     extensions: { code: 'BAD_REQUEST', http: { status: 406, headers: new HeaderMap() } },
+  })
+}
+
+/** On one that the library's validation throws at, every client would be told of a fault of ours. */
+const refuseSubscription = (
+  schema: GraphQLSchema,
+  { body, query }: { body: unknown; query: unknown },
+): void => {
+  const { query: text } = (body ?? query ?? {}) as { query?: unknown }
+  const fault = subscriptionFault(schema, text)
+  if (!fault) return
+  throw new GraphQLError(fault.message, {
+    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, headers: new HeaderMap() } },
   })
 }
 

@@ -12,7 +12,6 @@ import {
   specifiedRules,
   stripIgnoredCharacters,
   TypeInfo,
-  validate,
   visit,
   visitWithTypeInfo,
 } from 'graphql'
@@ -20,6 +19,7 @@ import { LRUCache } from 'lru-cache'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
 import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
+import { validationFaults } from './validation-faults.js'
 
 /** An operation of a valid document. */
 export interface CheckedOperation {
@@ -63,7 +63,7 @@ export const createDocuments = ({
     const found = known.get(query)
     if (found) return found
     const document = parseDocument(query)
-    const [fault] = validate(schema, document, rules)
+    const [fault] = validationFaults(schema, document, rules)
     if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message, fault)
     const entry = { document, operations: new Map<string, CheckedOperation>() }
     known.set(query, entry)

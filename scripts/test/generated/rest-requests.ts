@@ -15,6 +15,7 @@ export interface Operation {
 }
 
 export interface RestRequest extends RawRequest {
+  readonly operationId: string
   /** What it was made for; undefined where path or method are something else. */
   readonly operation: Operation | undefined
 }
@@ -73,6 +74,7 @@ export const restRequest = (draw: Draw, place: Place, operations: readonly Opera
   const isOwnMethod = draw.chance(95)
   const type = draw.chance(92) ? 'application/json' : draw.pick(CONTENT_TYPES)
   return {
+    operationId: operation.operationId,
     operation: isOwnPath && isOwnMethod ? operation : undefined,
     method: isOwnMethod ? operation.method : draw.pick(METHODS),
     path: withQuery(draw, isOwnPath ? path : oddPath(draw, path)),
