@@ -87,7 +87,7 @@ export const leaderboardRoutes =
               description: 'Each event holds what `leaderboard` answers.',
               content: { 'text/event-stream': { schema: Type.String() } },
             },
-            ...schemas.failures([...FAILURES, 'RATE_LIMITED', 'OVERLOADED']),
+            ...schemas.failures([...FAILURES, 'OVERLOADED']),
           },
         },
       },
