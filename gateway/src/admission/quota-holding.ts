@@ -123,12 +123,19 @@ export const learnUsage = (
   holding.refusal = { atLeast, untilMs: nowMs + REFUSE_MS, retryAtMs }
 }
 
-/** Puts aside for the record whatever is more than a key needed since the last flush: it may need that in the next. */
+/** A request waits for a grant no longer than this many flushes. */
+const WAITING_FLUSHES_MAX = 3
+
+/**
+ * Puts aside for the record whatever is more than a key needed since the last flush: it may need that in the next. What was
+ * just granted to those who wait is theirs.
+ */
 export const rest = (holding: QuotaHolding): void => {
   holding.idleFlushes = holding.usedNow === 0 ? holding.idleFlushes + 1 : 0
   holding.usedBefore = holding.usedNow
   holding.usedNow = 0
-  giveBack(holding, holding.usedBefore)
+  const granted = holding.idleFlushes > WAITING_FLUSHES_MAX ? 0 : Math.max(0, -holding.used)
+  giveBack(holding, Math.max(holding.usedBefore, granted))
 }
 
 export const giveBack = (holding: QuotaHolding, keep: number): void => {
@@ -137,7 +144,8 @@ export const giveBack = (holding: QuotaHolding, keep: number): void => {
   holding.back += back
 }
 
-export const hasReport = ({ used, back }: QuotaHolding): boolean => used !== 0 || back !== 0
+/** What is used already by the record, and not yet taken, is no news. */
+export const hasReport = ({ used, back }: QuotaHolding): boolean => used > 0 || back > 0
 
 export const isForgettable = (holding: QuotaHolding): boolean =>
   holding.idleFlushes >= IDLE_FLUSHES_MAX && holding.left === 0 && holding.wanted === 0 && !hasReport(holding)

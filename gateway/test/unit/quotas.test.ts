@@ -29,6 +29,7 @@ const createLedger = (now: () => number) => {
     records,
     reads: 0,
     writes: 0,
+    heldMost: 0,
     away: false,
     /** Answers of writes that are lost although what was asked is done. */
     loseAnswers: 0,
@@ -44,6 +45,7 @@ const createLedger = (now: () => number) => {
       if (ledger.away) throw unavailable()
       if (records.get(id)?.revision !== revision) return false
       ledger.writes += 1
+      ledger.heldMost = Math.max(ledger.heldMost, record.held)
       records.set(id, { record, revision: (revision ?? 0) + 1, writtenAtMs: now() })
       await ledger.delay()
       if (ledger.loseAnswers > 0) {
@@ -89,10 +91,11 @@ describe('quotas of API keys', () => {
   })
 
   it('two gateways admit exactly the quota, in turn and all at once', async () => {
-    const [one, other] = [start(), start()]
+    const [one, other] = [start(0), start(0)]
     for (let request = 0; request < 10; request += 1)
       assert.equal(await (request % 2 ? one : other).take(keyOf(10), 1), undefined)
     for (const quotas of [one, other]) assert.equal(await quotas.take(keyOf(10), 1), DAY_MS / 2)
+    assert.equal(ledger.heldMost, 0)
 
     const busy = keyOf(500, { id: 'b' })
     let through = 0
