@@ -8,8 +8,12 @@ import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
 import { z } from 'zod'
 import { variablesForTests } from './environment.js'
-import { type RunTests, type TestOutcome, withSecondTry } from './second-try.js'
+import { type TestOutcome, withSecondTry } from './second-try.js'
 import { findTestFiles } from './test-files.js'
+import { added, planTests, type RunGroup, runInLanes, type TestGroup } from './test-lanes.js'
+
+/** Most tests wait for servers most of the time. */
+const LANES_MAX = 3
 
 /** After its last test a run that does not end has left a server, a socket or a timer behind. */
 const lingerMsMax = 15_000
@@ -29,16 +33,24 @@ if (!(await checkStyle())) faults.push('Format or lint has faults: `npm run form
 const files = findTestFiles(root, patterns)
 await findServer(natsRequirement)
 await findServer(redisRequirement)
+const { together, alone } = planTests(files)
+const lanes = Math.min(LANES_MAX, together.length)
+const run: RunGroup = (group) => runTests(group)
+const first = added(await runInLanes(together, lanes, run), await runInLanes(alone, 1, run))
+const runAlone = (these: readonly string[]) =>
+  runInLanes(
+    these.map((file) => [file]),
+    1,
+    run,
+  )
 // Whoever asks for a few files wants to see them fail.
-const run: RunTests = (these) => runTests(these, flags)
-const outcome = patterns.length === 0 ? await withSecondTry(run, files) : await run(files)
-if (outcome === undefined) faults.push('The test run broke off.')
-else if (outcome.passed + outcome.failed === 0) faults.push('No test ran.')
-for (const file of outcome?.unsteadyFiles ?? []) {
+const outcome = patterns.length === 0 ? await withSecondTry(first, runAlone) : { ...first, unsteadyFiles: [] }
+if (outcome.passed + outcome.failed === 0) faults.push('No test ran.')
+for (const file of outcome.unsteadyFiles) {
   process.stdout.write(`Unsteady, to be looked into: ${relative(root, file)}\n`)
 }
 for (const fault of faults) process.stdout.write(`${fault}\n`)
-const { passed, failed } = outcome ?? { passed: 0, failed: 1 }
+const { passed, failed } = outcome
 process.stdout.write(`${passed} passed, ${failed} failed\n`)
 process.exitCode = faults.length > 0 || failed > 0 ? 1 : 0
 
@@ -54,18 +66,20 @@ async function checkStyle(): Promise<boolean> {
   })
 }
 
-/** Undefined when the run ended without a result: a test file that cannot be loaded, a crash, a signal. */
-async function runTests(
-  testFiles: readonly string[],
-  extra: readonly string[],
-): Promise<TestOutcome | undefined> {
+/**
+ * Undefined when the run ended without a result: a test file that cannot be loaded, a crash, a signal. What it says is told
+ * when it has ended, so that the lanes do not talk at the same time.
+ */
+async function runTests(testFiles: TestGroup): Promise<TestOutcome | undefined> {
   const run = join(root, 'scripts/dist/src/test-run.js')
-  const child = spawn(process.execPath, ['--enable-source-maps', run, ...extra, ...testFiles], {
+  const child = spawn(process.execPath, ['--enable-source-maps', run, ...flags, ...testFiles], {
     cwd: root,
     // Nothing of it may lead a test to the servers or the data of a system that runs on this machine.
     env: variablesForTests(),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
+  const said: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => said.push(bytes))
   const forward = (signal: NodeJS.Signals) => child.kill(signal)
   process.on('SIGINT', forward)
   process.on('SIGTERM', forward)
@@ -74,10 +88,13 @@ async function runTests(
   child.on('message', (message) => {
     result = outcomeSchema.parse(message)
     lingering = setTimeout(() => {
-      faults.push(`The tests left something running ${lingerMsMax / 1000} s after the last one.`)
+      faults.push(
+        `${testFiles.join(', ')} left something running ${lingerMsMax / 1000} s after the last test.`,
+      )
       child.kill('SIGTERM')
     }, lingerMsMax)
   })
+  const beganMs = performance.now()
   await new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
@@ -85,5 +102,9 @@ async function runTests(
   clearTimeout(lingering)
   process.off('SIGINT', forward)
   process.off('SIGTERM', forward)
+  const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
+  const name =
+    testFiles.length === 1 ? relative(root, testFiles[0] ?? '') : `${testFiles.length} files of unit tests`
+  process.stdout.write(`\n${name} (${seconds} s)\n${Buffer.concat(said)}`)
   return result
 }

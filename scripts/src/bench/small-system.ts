@@ -48,6 +48,10 @@ export interface SmallSystem {
   readonly redis: Redis
   readonly events: readonly SmallEvent[]
   readonly gateways: readonly SmallGateway[]
+  readonly ids: OpaqueIds
+  readonly tokens: Tokens
+  /** What its tokens are signed with. */
+  readonly jwtSecret: string
   /** With every worker of the gateways. */
   gatewayPids(): Promise<number[]>
   /** All that runs, by its kind. */
@@ -92,7 +96,7 @@ export interface SmallSystemOptions {
 
 const GENERATION = '2026-01-01T00:00:00Z'
 const JWT_SECRET = 'a secret for this bench, which nobody else uses'
-const ID_SECRET = 'another secret for this bench'
+const ID_SECRET = 'another secret for this bench, which nobody else uses'
 const IMAGE_URL = 'https://a.example/1.jpg'
 const logger = createLogger('bench', 'silent')
 
@@ -179,6 +183,9 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
       redis,
       events,
       gateways,
+      ids,
+      tokens,
+      jwtSecret: JWT_SECRET,
       gatewayPids,
       processes: async () => [
         { name: 'gateway', pids: await gatewayPids(), metricsUrls: metricsOf(gateways) },
