@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { VotestreamError } from '@votestream/schema/errors'
-import { LRUCache } from 'lru-cache'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { ClientAddresses } from '../client-address.js'
@@ -10,6 +9,7 @@ import type { AdmissionMetrics } from './admission-metrics.js'
 import type { ApiKey, ApiKeys, Quotas } from './api-key.js'
 import type { BucketShares } from './bucket-shares.js'
 import { type Bucket, createBucket, hasRoom, lack, take } from './gcra.js'
+import { createKeptBuckets } from './kept-buckets.js'
 import { APIS, type Api, type LimitKind, type Limits, type Rate } from './limits.js'
 
 /**
@@ -61,9 +61,6 @@ interface AdmissionOptions {
   readonly now?: () => number
 }
 
-/** Users, addresses and keys that are remembered, of each; beyond it whoever came longest ago is taken for new. */
-const REMEMBERED_MAX = 100_000
-
 export const createAdmission = (options: AdmissionOptions): Admission => {
   const { limits, shares, tokens, addressOf, metrics, keys, quotas, now = () => performance.now() } = options
   const held = (name: string, rate: Rate): Bucket => {
@@ -73,20 +70,9 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
   }
   const service = held('service', limits.service)
   const apis = new Map(APIS.map((api) => [api, limits.apis[api] && held(api, limits.apis[api])]))
-  const remembered = (kind: LimitKind): ((id: string, rate: Rate) => Bucket) => {
-    const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED_MAX })
-    return (id, rate) => {
-      const known = buckets.get(id)
-      // A plan may have changed.
-      if (known && isSame(known.rate, rate)) return known
-      const bucket = createBucket({ name: `${kind}:${id}`, rate, everywhere: false }, now(), shares.replicas)
-      buckets.set(id, bucket)
-      return bucket
-    }
-  }
-  const users = remembered('user')
-  const addresses = remembered('address')
-  const keyed = remembered('key')
+  const users = createKeptBuckets('user', shares)
+  const addresses = createKeptBuckets('address', shares)
+  const ofKeys = createKeptBuckets('key', shares)
 
   const look = (bucket: Bucket | undefined, kind: LimitKind, cost: number, nowMs: number): void => {
     if (!bucket || hasRoom(bucket, cost, nowMs, shares.replicas)) return
@@ -119,9 +105,10 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
     cost: number,
   ): Promise<void> | undefined => {
     const nowMs = now()
-    const ofUser = caller?.userId === undefined ? undefined : users(caller.userId, limits.user)
-    const ofKey = key && keyed(key.id, { perSecond: key.plan.ratePerSecond, burst: key.plan.burst })
-    const ofAddress = addresses(address, limits.address)
+    const voter = caller?.voter
+    const ofUser = voter === undefined ? undefined : users.find(voter, limits.user, cost, nowMs)
+    const ofKey = key && ofKeys.find(key.id, rateOf(key), cost, nowMs)
+    const ofAddress = addresses.find(address, limits.address, cost, nowMs)
     const ofApi = apis.get(api)
     look(ofUser, 'user', cost, nowMs)
     look(ofKey, 'key', cost, nowMs)
@@ -131,9 +118,12 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
     // Last of those that may refuse: it takes at once.
     const waitMs = key && quotas?.take(key, cost)
     if (typeof waitMs === 'number') refuseQuota(waitMs)
-    takeFrom(ofUser, cost, nowMs)
-    takeFrom(ofKey, cost, nowMs)
-    takeFrom(ofAddress, cost, nowMs)
+    if (ofUser) takeFrom(ofUser, cost, nowMs)
+    else if (voter !== undefined) users.step(voter, cost)
+    if (ofKey) takeFrom(ofKey, cost, nowMs)
+    else if (key) ofKeys.step(key.id, cost)
+    if (ofAddress) takeFrom(ofAddress, cost, nowMs)
+    else addresses.step(address, cost)
     takeFrom(ofApi, cost, nowMs)
     takeFrom(service, cost, nowMs)
     if (waitMs instanceof Promise) {
@@ -148,7 +138,7 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
 
   const knock = (api: Api, address: string): void => {
     const nowMs = now()
-    look(addresses(address, limits.address), 'address', 1, nowMs)
+    look(addresses.find(address, limits.address, 1, nowMs), 'address', 1, nowMs)
     look(apis.get(api), 'api', 1, nowMs)
     look(service, 'service', 1, nowMs)
   }
@@ -185,8 +175,7 @@ export const createAdmission = (options: AdmissionOptions): Admission => {
   }
 }
 
-const isSame = (one: Rate, other: Rate): boolean =>
-  one === other || (one.perSecond === other.perSecond && one.burst === other.burst)
+const rateOf = ({ plan }: ApiKey): Rate => ({ perSecond: plan.ratePerSecond, burst: plan.burst })
 
 const rateLimited = (policy: string, { rate, tokens }: Bucket, waitMs: number): VotestreamError =>
   new VotestreamError('RATE_LIMITED', {

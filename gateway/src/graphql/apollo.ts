@@ -75,7 +75,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
-          refuseSubscription(options.schema, request)
+        refuseSubscription(options.schema, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)

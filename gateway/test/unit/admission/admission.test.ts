@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { VotestreamError } from '@votestream/schema/errors'
+import { voterNumber } from '@votestream/schema/numbers'
 import { Registry } from 'prom-client'
 import type { ApiKey } from '../../../src/admission/api-key.js'
+import { createKeptBuckets } from '../../../src/admission/kept-buckets.js'
 import type { Caller } from '../../../src/caller.js'
 import { createTestAdmission, HIGH_LIMITS } from '../../test-admission.js'
 
 const SECOND_MS = 1_000
 
-/** The token is the user's name; without one of these it is not valid. */
+/** The token is the user's name, one letter; anything else is not valid. */
 const verify = (token: string): Caller => {
   if (!/^[a-z]$/.test(token)) throw new VotestreamError('UNAUTHENTICATED')
   return {
-    voter: undefined,
+    voter: voterNumber(token.charCodeAt(0)),
     userId: token,
     scopes: new Set(),
     issuedAtMs: 0,
@@ -212,5 +214,35 @@ describe('admission', () => {
     assert.deepEqual(await counted('votestream_admitted_total'), { rest: 2, graphql: 1, websocket: 0 })
     const refused = await counted('votestream_throttled_total')
     assert.deepEqual([refused.user, refused.service, refused.address], [1, 2, 0])
+  })
+})
+
+describe('those who are many', () => {
+  const RATE = { perSecond: 50, burst: 200 }
+  const nowMs = 5_000
+
+  it('have no bucket for their first few requests of a second, and then one that knows of them', () => {
+    const buckets = createKeptBuckets('user', { replicas: 1 })
+    for (let times = 0; times < 3; times += 1) {
+      assert.equal(buckets.find(7, RATE, 1, nowMs), undefined)
+      buckets.step(7, 1)
+    }
+    assert.equal(buckets.find(7, RATE, 1, nowMs)?.tokens, 197)
+    assert.equal(buckets.find(8, RATE, 1, nowMs), undefined)
+  })
+
+  it('are few no more where many replicas would let through too much together', () => {
+    const buckets = createKeptBuckets('user', { replicas: 16 })
+    assert.ok(buckets.find(7, RATE, 1, nowMs))
+  })
+
+  it('are not mistaken for others who share their place', () => {
+    const buckets = createKeptBuckets('user', { replicas: 1 })
+    assert.equal(buckets.find(7, RATE, 1, nowMs), undefined)
+    for (let times = 0; times < 3; times += 1) buckets.step(7, 1)
+    const other = 7 + 65_536
+    const bucket = buckets.find(other, RATE, 1, nowMs)
+    assert.equal(bucket?.name, `user:${other}`)
+    assert.ok((bucket?.tokens ?? 0) >= RATE.burst - 3)
   })
 })
