@@ -8,8 +8,9 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
-import { type Caller, requireScope } from './caller.js'
+import type { Caller } from './caller.js'
 import type { Passwords } from './passwords.js'
+import { authorize } from './policy.js'
 import type { Store } from './store.js'
 import type { Tokens } from './tokens.js'
 
@@ -85,7 +86,7 @@ export const createAccounts = ({
 
   return {
     async register(caller, registration) {
-      requireScope(caller, 'accounts:register')
+      authorize('register', caller)
       return create(registration, USER_SCOPES)
     },
     async login(username, password) {

@@ -15,6 +15,7 @@ import { createConnections, REQUEST_TIMEOUT_MS, refuseConnection } from './conne
 import { createDoors, type Door } from './doors.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
+import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
@@ -81,11 +82,13 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
 
+  app.decorate('namedRoutes', watchRoutes(app))
   const methods = createKnownPaths()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   addNotFound(app, methods)
-  app.get('/healthz', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send('ok\n'))
-  app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
+  const health = { config: { operation: 'health' }, schema: { hide: true } } as const
+  app.get('/healthz', health, (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/readyz', health, (_request, reply) => {
     const parts = missing()
     reply.code(parts.length === 0 ? 200 : 503).type('text/plain')
     return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
@@ -99,8 +102,11 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
 
 const addDocuments = async (app: FastifyInstance): Promise<void> => {
   await app.register(swagger, OPENAPI)
-  await app.register(swaggerUi, { routePrefix: '/v1/docs', staticCSP: true, validatorUrl: false })
-  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  await app.register(async (child) => {
+    nameOperation(child, 'documents')
+    await child.register(swaggerUi, { routePrefix: '/v1/docs', staticCSP: true, validatorUrl: false })
+    child.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  })
 }
 
 /** In a context of its own: its hook refuses before a body is read, and runs for nothing else. */

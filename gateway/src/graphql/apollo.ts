@@ -47,6 +47,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
   app.route({
     method: ['GET', 'POST'],
     url: GRAPHQL_PATH,
+    config: { operation: 'graphql' },
     exposeHeadRoute: false,
     handlerTimeout: REQUEST_TIMEOUT_MS,
     schema: { hide: true },

@@ -8,6 +8,8 @@ import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveBoards } from '../live/live-boards.js'
 import type { LiveConnections } from '../live/open-counts.js'
+import { authorize, isOpen } from '../policy.js'
+import { operationOf } from '../policy-routes.js'
 import type { Tokens } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
@@ -39,12 +41,10 @@ export interface RestDeps {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; on every route that is not `open`. */
+    /** Who asks; on every route for which the policy asks for a token. */
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** No token is asked for. */
-    open?: boolean
     /** Bounds its own waiting. */
     untimed?: boolean
   }
@@ -56,15 +56,18 @@ export const restRoutes =
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
-    // Set before any handler runs; an open route has none, and does not look.
+    // Set before any handler runs; where the policy asks for no token there is none, and nobody looks.
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
       if (!route.config?.untimed) route.handlerTimeout = handlerTimeoutMs
-      if (route.config?.open) return
-      // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
+      const operation = operationOf(route)
+      // A server with a route that names none does not start.
+      if (operation === undefined || isOpen(operation)) return
+      // Before the body is read: who may not is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {
         try {
           request.caller = deps.tokens.verify(bearerToken(request.headers.authorization))
+          authorize(operation, request.caller)
         } catch (error) {
           next(error as Error)
           return

@@ -1,6 +1,7 @@
 import { bearerToken } from '../bearer-token.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
+import { authorize } from '../policy.js'
 import type { Tokens } from '../tokens.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
@@ -24,6 +25,7 @@ export const createVoteDoor = ({ tokens, submitVote, answerTo }: VoteDoorOptions
     async take({ headers }, body) {
       try {
         const caller = tokens.verify(bearerToken(headers.authorization))
+        authorize('submitVote', caller)
         const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller })
         return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
       } catch (error) {
