@@ -8,9 +8,10 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
-import { type Caller, requireScope } from './caller.js'
+import type { Caller } from './caller.js'
 import { type Deadline, requireTime } from './deadlines.js'
 import type { Passwords } from './passwords.js'
+import { authorize } from './policy.js'
 import type { Store } from './store.js'
 import type { Tokens } from './tokens.js'
 
@@ -102,7 +103,7 @@ export const createAccounts = ({
 
   return {
     async register(caller, registration, deadline) {
-      requireScope(caller, 'accounts:register')
+      authorize('register', caller)
       return create(registration, USER_SCOPES, deadline)
     },
     async login(username, password) {

@@ -24,19 +24,8 @@ export const requireToken = (caller: Caller | undefined): Caller => {
   return caller
 }
 
-/** @throws VotestreamError WRONG_SCOPE */
-export const requireScope = (caller: Caller, scope: Scope): void => {
-  if (!caller.scopes.has(scope)) throw new VotestreamError('WRONG_SCOPE')
-}
-
 /** @throws VotestreamError WRONG_SCOPE for a token of no user. */
 export const callingUser = ({ voter }: Caller): VoterNumber => {
   if (voter === undefined) throw new VotestreamError('WRONG_SCOPE')
   return voter
-}
-
-/** @throws VotestreamError WRONG_SCOPE for a token without the scope, or of no user. */
-export const requireUser = (caller: Caller, scope: Scope): VoterNumber => {
-  requireScope(caller, scope)
-  return callingUser(caller)
 }

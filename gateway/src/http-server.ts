@@ -19,6 +19,7 @@ import { createDoors, type Door } from './doors.js'
 import { HTTP_LIMITS, type HttpLimits } from './http-limits.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
+import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { timeRequests } from './request-deadlines.js'
 import { createFormCheck } from './request-form.js'
@@ -133,6 +134,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
 
   addAdmission(app, deps.admission)
+  app.decorate('namedRoutes', watchRoutes(app))
   const methods = createKnownPaths()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   addNotFound(app, methods)
@@ -153,7 +155,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
  * Whoever spreads the clients asks them often, from few addresses. A gateway that refused to say that it lives would be taken
  * for dead, and its load given to the others, just when there is too much of it.
  */
-const UNLIMITED = { schema: { hide: true }, config: { admission: 'none' } } as const
+const UNLIMITED = { schema: { hide: true }, config: { admission: 'none', operation: 'health' } } as const
 
 /** Of everything that does not admit its requests by itself, what is not there included. */
 const addAdmission = (app: FastifyInstance, admission: Pick<Admission, 'visit'>): void => {
@@ -174,12 +176,15 @@ const addAdmission = (app: FastifyInstance, admission: Pick<Admission, 'visit'>)
 
 const addDocuments = async (app: FastifyInstance): Promise<void> => {
   await app.register(swagger, OPENAPI)
-  await app.register(swaggerUi, {
-    routePrefix: '/v1/docs',
-    staticCSP: pageHeaders(DOCUMENTS_POLICY)['content-security-policy'] ?? '',
-    validatorUrl: false,
+  await app.register(async (child) => {
+    nameOperation(child, 'documents')
+    await child.register(swaggerUi, {
+      routePrefix: '/v1/docs',
+      staticCSP: pageHeaders(DOCUMENTS_POLICY)['content-security-policy'] ?? '',
+      validatorUrl: false,
+    })
+    child.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
   })
-  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
 }
 
 /** In a context of its own: its hook refuses before a body is read, and runs for nothing else. */

@@ -5,6 +5,7 @@ import { callingUser } from '../caller.js'
 import { RegisterInput, Session, User } from './account-types.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { checkLogin, checkRegistration } from './input-checks.js'
+import { OfOperation } from './of-operation.js'
 
 export interface AccountDeps {
   readonly accounts: Pick<Accounts, 'register' | 'login' | 'username'>
@@ -19,6 +20,7 @@ export class AccountResolver {
     this.#deps = deps
   }
 
+  @OfOperation('me')
   @Query(() => User, { description: "The token's user." })
   me(@Ctx() context: GraphqlContext): User {
     const voter = callingUser(requireCaller(context))
@@ -32,6 +34,7 @@ export class AccountResolver {
     return user.knownUsername ?? (await this.#deps.accounts.username(user.voter))
   }
 
+  @OfOperation('login')
   @Mutation(() => Session, { description: 'Logs in. A wrong password and an unknown user look the same.' })
   async login(
     @Ctx() context: GraphqlContext,
@@ -47,6 +50,7 @@ export class AccountResolver {
     return new Session(token, new User(voter, this.#deps.ids.userId(voter), username))
   }
 
+  @OfOperation('register')
   @Mutation(() => User, {
     description: 'Registers a user. Needs a token with the scope `accounts:register`: an application token.',
   })

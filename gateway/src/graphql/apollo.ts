@@ -60,7 +60,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     url: GRAPHQL_PATH,
     exposeHeadRoute: false,
     schema: { hide: true },
-    config: { admission: 'own' },
+    config: { operation: 'graphql', admission: 'own' },
     onRequest(request, _reply, next) {
       const admitted = (entry: Entry): void => {
         // Before the body is read. Who is refused for another reason is told in the words of the server's library.

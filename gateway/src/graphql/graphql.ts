@@ -76,7 +76,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {
         const { addGraphiql } = await import('./graphiql.js')
-        addGraphiql(app)
+        await app.register(async (child) => addGraphiql(child))
       }
     },
   }

@@ -6,10 +6,10 @@ import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } fro
 import type { WatchedApiKeys } from '../admission/api-keys.js'
 import type { KeyUsage } from '../admission/key-usage.js'
 import type { IssuedKey, UsagePlans } from '../admission/usage-plans.js'
-import { requireScope } from '../caller.js'
 import { requireIds } from '../identifiers.js'
 import { LIST_COST } from './answer-budget.js'
 import { type GraphqlContext, requireCaller } from './context.js'
+import { OfOperation } from './of-operation.js'
 import {
   ApiKey,
   CreateApiKeyInput,
@@ -40,13 +40,14 @@ export class PlanResolver {
     this.#deps = deps
   }
 
+  @OfOperation('managePlans')
   @Query(() => [UsagePlan], { description: 'All usage plans, by name. Scope `admin`.' })
   async usagePlans(@Ctx() context: GraphqlContext): Promise<UsagePlan[]> {
-    this.#admit(context)
     context.budget.spend(LIST_COST)
     return (await this.#deps.usagePlans.listPlans()).map((plan) => new UsagePlan(plan))
   }
 
+  @OfOperation('managePlans')
   @Query(() => [ApiKey], { description: 'API keys by their ids, revoked ones, too. Scope `admin`.' })
   async apiKeys(
     @Ctx() context: GraphqlContext,
@@ -57,7 +58,6 @@ export class PlanResolver {
     @Arg('after', () => ID, { nullable: true, description: 'Go on behind the key with this id.' })
     after: string | null | undefined,
   ): Promise<ApiKey[]> {
-    this.#admit(context)
     const count = first ?? PAGE_DEFAULT
     if (count < 1 || count > PAGE_MAX) throw invalidField('first', `must be from 1 to ${PAGE_MAX}`)
     const fields = after == null ? [] : apiKeyIdFaults('after', after)
@@ -72,6 +72,7 @@ export class PlanResolver {
       .map((key) => this.#view(key, planOf.get(key.plan)))
   }
 
+  @OfOperation('myApiKeys')
   @Query(() => [ApiKey], {
     description:
       "The API keys of the token's user that are valid, the newest first, 100 at most; behind them the key that came " +
@@ -101,57 +102,53 @@ export class PlanResolver {
     return new QuotaUsage(quota, await this.#deps.keyUsage(record.id, quota))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => UsagePlan, { description: 'Creates a usage plan. Scope `admin`.' })
   async createUsagePlan(
-    @Ctx() context: GraphqlContext,
     @Arg('input', () => UsagePlanInput, { description: 'The new plan.' }) input: UsagePlanInput,
   ): Promise<UsagePlan> {
-    this.#admit(context)
     return new UsagePlan(await this.#deps.usagePlans.createPlan({ ...input, quota: input.quota ?? null }))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => UsagePlan, {
     description:
       'Changes a usage plan; its keys go by it at once. What they used of the period counts on, unless the quota is for ' +
       'another kind of period now. Scope `admin`.',
   })
   async changeUsagePlan(
-    @Ctx() context: GraphqlContext,
     @Arg('input', () => UsagePlanInput, { description: 'The plan of this name, as it shall be.' })
     input: UsagePlanInput,
   ): Promise<UsagePlan> {
-    this.#admit(context)
     return new UsagePlan(await this.#deps.usagePlans.changePlan({ ...input, quota: input.quota ?? null }))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => String, { description: 'Removes a usage plan that no key goes by. Scope `admin`.' })
   async removeUsagePlan(
-    @Ctx() context: GraphqlContext,
     @Arg('name', () => String, { description: 'Its name, which is the answer, too.' }) name: string,
   ): Promise<string> {
-    this.#admit(context)
     await this.#deps.usagePlans.removePlan(name)
     return name
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => IssuedApiKey, {
     description: 'Creates an API key. Its text is shown this once. Scope `admin`.',
   })
   async createApiKey(
-    @Ctx() context: GraphqlContext,
     @Arg('input', () => CreateApiKeyInput, { description: 'The new key.' }) input: CreateApiKeyInput,
   ): Promise<IssuedApiKey> {
-    this.#admit(context)
     const owner = this.#ownerOf(input)
     return this.#issued(await this.#deps.usagePlans.createKey({ plan: input.plan, owner }))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => IssuedApiKey, {
     description:
       'Gives an API key another text, shown this once. The one before is taken for a while longer. Scope `admin`.',
   })
   async rotateApiKey(
-    @Ctx() context: GraphqlContext,
     @Arg('id', () => ID, { description: 'The key.' }) id: string,
     @Arg('graceSeconds', () => Int, {
       nullable: true,
@@ -159,34 +156,25 @@ export class PlanResolver {
     })
     graceSeconds: number | null | undefined,
   ): Promise<IssuedApiKey> {
-    this.#admit(context)
     return this.#issued(await this.#deps.usagePlans.rotateKey(id, graceSeconds ?? GRACE_SECONDS))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => ApiKey, {
     description:
       'Revokes an API key, once and for all: every gateway refuses it within a second. Scope `admin`.',
   })
-  async revokeApiKey(
-    @Ctx() context: GraphqlContext,
-    @Arg('id', () => ID, { description: 'The key.' }) id: string,
-  ): Promise<ApiKey> {
-    this.#admit(context)
+  async revokeApiKey(@Arg('id', () => ID, { description: 'The key.' }) id: string): Promise<ApiKey> {
     return this.#viewWithPlan(await this.#deps.usagePlans.revokeKey(id))
   }
 
+  @OfOperation('managePlans')
   @Mutation(() => ID, { description: 'Forgets an API key that was revoked. Scope `admin`.' })
   async removeApiKey(
-    @Ctx() context: GraphqlContext,
     @Arg('id', () => ID, { description: 'The key, whose id is the answer, too.' }) id: string,
   ): Promise<string> {
-    this.#admit(context)
     await this.#deps.usagePlans.removeKey(id)
     return id
-  }
-
-  #admit(context: GraphqlContext): void {
-    requireScope(requireCaller(context), 'admin')
   }
 
   /** @throws VotestreamError INVALID_FIELDS, INVALID_ID */

@@ -2,11 +2,12 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { Revoked } from '@votestream/schema/revocation-record'
 import { Arg, Ctx, Field, ID, InputType, Mutation, Resolver } from 'type-graphql'
-import { callingUser, requireScope } from '../caller.js'
+import { callingUser } from '../caller.js'
 import { requireIds } from '../identifiers.js'
 import type { Revoking } from '../revoking.js'
 import { tokenId } from '../tokens.js'
 import { type GraphqlContext, requireCaller } from './context.js'
+import { OfOperation } from './of-operation.js'
 
 export interface RevocationDeps {
   readonly revoking: Revoking
@@ -39,6 +40,7 @@ export class RevocationResolver {
     this.#deps = deps
   }
 
+  @OfOperation('logout')
   @Mutation(() => Boolean, {
     description:
       "Takes back all tokens of the token's user, this one included. Live connections with one end within a second.",
@@ -49,14 +51,13 @@ export class RevocationResolver {
     return true
   }
 
+  @OfOperation('revokeTokens')
   @Mutation(() => Boolean, {
     description: 'Takes tokens back. Live connections with one end within a second. Scope `admin`.',
   })
   async revokeTokens(
-    @Ctx() context: GraphqlContext,
     @Arg('input', () => RevokeTokensInput, { description: 'Which.' }) input: RevokeTokensInput,
   ): Promise<boolean> {
-    requireScope(requireCaller(context), 'admin')
     await this.#deps.revoking.revoke(this.#revokedOf(input), input.before?.getTime())
     return true
   }

@@ -6,6 +6,7 @@ import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
+import { guardSchema } from './of-operation.js'
 import { type PlanDeps, PlanResolver } from './plan-resolver.js'
 import { type RevocationDeps, RevocationResolver } from './revocation-resolver.js'
 import { beginInTime } from './timed-fields.js'
@@ -56,6 +57,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
   describe(schema.getQueryType(), 'What can be read.')
   describe(schema.getMutationType(), 'What can be done.')
   describe(schema.getSubscriptionType(), 'What can be followed as it changes, over a WebSocket.')
+  guardSchema(schema)
   return schema
 }
 

@@ -8,7 +8,6 @@ export const accountRoutes =
     app.post(
       '/v1/auth/login',
       {
-        config: { open: true },
         schema: {
           operationId: 'login',
           tags: ['accounts'],

@@ -8,6 +8,8 @@ import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveBoards } from '../live/live-boards.js'
 import type { LiveConnections } from '../live/open-counts.js'
+import { authorize, isOpen } from '../policy.js'
+import { operationOf } from '../policy-routes.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
@@ -41,12 +43,10 @@ export interface RestDeps {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; on every route that is not `open`. */
+    /** Who asks; on every route for which the policy asks for a token. */
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** No token is asked for. */
-    open?: boolean
     /** `own`: it admits its requests by itself, since it knows who asks; `none`: nobody may be refused. */
     admission?: 'own' | 'none'
   }
@@ -58,16 +58,20 @@ export const restRoutes =
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
-    // Set before any handler runs; an open route has none, and does not look.
+    // Set before any handler runs; where the policy asks for no token there is none, and nobody looks.
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
       route.config = { ...route.config, admission: 'own' }
-      const { open } = route.config
-      // Before the body is read: who asks too often or has no token is told so whatever the body holds, and sends none in
-      // vain.
+      const operation = operationOf(route)
+      // A server with a route that names none does not start.
+      if (operation === undefined) return
+      const open = isOpen(operation)
+      // Before the body is read: who asks too often, or may not, is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {
         const letIn = (caller: Caller | undefined): void => {
-          if (!open) request.caller = requireToken(caller)
+          if (open) return
+          request.caller = requireToken(caller)
+          authorize(operation, request.caller)
         }
         try {
           const { admission } = deps

@@ -2,6 +2,7 @@ import type { Admission } from '../admission/admission.js'
 import { requireToken } from '../caller.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
+import { authorize } from '../policy.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
 import { createSchemaChecks } from './validation.js'
@@ -25,6 +26,7 @@ export const createVoteDoor = ({ admission, submitVote, answerTo }: VoteDoorOpti
       try {
         const entered = admission.enter(request, 'rest', 1)
         const caller = requireToken(entered instanceof Promise ? await entered : entered)
+        authorize('submitVote', caller)
         const { headers } = request
         const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller, deadline })
         return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
