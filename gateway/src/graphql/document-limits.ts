@@ -87,7 +87,10 @@ const createWalk = (context: ValidationContext) => {
       return
     }
     const own = isNonNullType(found.type) ? found.type.ofType : found.type
-    const factor = isListType(own) ? LIST_FACTOR : isObjectType(of) ? listFactor(field, found.args) : 1
+    // A page's own lists have as many as the page was asked for.
+    const isPage = type.name.endsWith('Connection')
+    const pageFactor = isObjectType(of) ? listFactor(field, found.args) : 1
+    const factor = isListType(own) && !isPage ? LIST_FACTOR : pageFactor
     walk(field.selectionSet, of, { ...place, depth: place.depth + 1, times: place.times * factor })
   }
 
