@@ -17,6 +17,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
 import { validationFaults } from './validation-faults.js'
 
@@ -24,6 +25,8 @@ import { validationFaults } from './validation-faults.js'
 export interface CheckedOperation {
   readonly document: DocumentNode
   readonly definition: OperationDefinitionNode
+  /** In requests. */
+  readonly cost: number
   /**
    * The operation without anything that does not belong to it, the same however it was written. Undefined where its
    * answer is not the same for every viewer of a role.
@@ -73,7 +76,12 @@ export const createDocuments = ({
     if (found) return found
     const definition = getOperationAST(document, operationName)
     if (!definition) throw documentError('OPERATION_RESOLUTION_FAILURE', 'The operation to run is not clear.')
-    const operation = { document, definition, sharedText: sharedText(schema, document, definition) }
+    const operation = {
+      document,
+      definition,
+      cost: operationCost(document, operationName),
+      sharedText: sharedText(schema, document, definition),
+    }
     operations.set(operationName ?? '', operation)
     return operation
   }
