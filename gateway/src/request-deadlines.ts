@@ -22,14 +22,10 @@ export const timeRequests = (app: FastifyInstance, deadlines: Pick<Deadlines, 'b
   app.decorateRequest('deadline', null as never)
   app.addHook('onRequest', (request, reply, next) => {
     const { untimed = false } = request.routeOptions.config
-    request.deadline = untimed ? UNTIMED : deadlines.begin(() => expire(reply))
-    next()
-  })
-  app.addHook('onResponse', (request, reply, next) => {
-    const open: OpenDeadline | null = request.deadline
-    // A request whose address cannot be read has none.
-    if (reply.raw.writableFinished) open?.done()
-    else open?.leave()
+    const deadline = untimed ? UNTIMED : deadlines.begin(() => expire(reply))
+    request.deadline = deadline
+    // When its client has left before, and when all was sent.
+    reply.raw.once('close', () => (reply.raw.writableFinished ? deadline.done() : deadline.leave()))
     next()
   })
 }

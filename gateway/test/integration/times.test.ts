@@ -6,7 +6,7 @@ import { createDeadlines } from '../../src/deadlines.js'
 import type { CatalogEvent } from '../../src/event-catalog.js'
 import { askUntilDone } from '../../src/owner-requests.js'
 import { lastAnswer, openRaw, portOf } from '../raw-exchange.js'
-import { callerOf, startTestGateway, type TestGateway } from './test-gateway.js'
+import { callerOf, FIRST_ENTRY, startTestGateway, type TestGateway } from './test-gateway.js'
 
 const SUBMIT = 'mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'
 const THRICE =
@@ -114,6 +114,30 @@ describe('the times of requests', () => {
       assert.equal(gateway.submissions.length, 1)
     })
   }
+
+  it('what an operation would ask only then is not asked', async () => {
+    let asked = 0
+    gateway.firstEntry = async () => {
+      asked += 1
+      return FIRST_ENTRY
+    }
+    let accept: (outcome: 'accepted') => void = () => undefined
+    gateway.decide = () =>
+      new Promise((resolve) => {
+        accept = resolve
+      })
+    const query = `mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } decideVote(input: { voteId: "${voteId()}", verdict: REJECT }) { verdict } }`
+    const admin = { authorization: `Bearer ${gateway.userToken(9, ['votes', 'admin'])}` }
+    for (const way of ['Apollo Server', 'the door']) {
+      assert.equal((await post('/graphql', { query, variables: variables() }, admin)).status, 504)
+      accept('accepted')
+      for (let turns = 0; turns < 10; turns += 1) await turn()
+      assert.equal(asked, 0, way)
+    }
+    gateway.decide = async () => 'accepted'
+    assert.equal((await post('/graphql', { query, variables: variables() }, admin)).status, 200)
+    assert.equal(asked, 1)
+  })
 
   const onSocket = (payload: object) =>
     new Promise<string>((resolve) => {
