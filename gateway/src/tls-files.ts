@@ -59,6 +59,9 @@ export const openTlsFiles = ({
 
 const readPair = (certFile: string, keyFile: string): { pair: SecureContextOptions; text: string } => {
   const pair = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+  // A file that is being written is empty at first, and a context is made without a certificate then.
+  if (pair.cert === '') throw new Error(`${certFile} is empty`)
+  if (pair.key === '') throw new Error(`${keyFile} is empty`)
   createSecureContext(pair)
   return { pair, text: pair.cert + pair.key }
 }
