@@ -219,13 +219,18 @@ const isForClients = (text: string): boolean => {
   }
 }
 
+/** The peer has left, and its socket does not know yet. */
+const isGone = ({ code }: NodeJS.ErrnoException): boolean => code === 'EPIPE' || code === 'ECONNRESET'
+
 /** Resolves when the message has left this process, so that a slow peer slows down its own operation only. */
 const send = (socket: WebSocket, data: string): Promise<void> =>
   new Promise((resolve, reject) => {
     if (socket.readyState !== socket.OPEN) resolve()
     // A socket that closes under a message takes it along: whoever sent it is told by the close.
     else
-      socket.send(data, (error) => (error && socket.readyState === socket.OPEN ? reject(error) : resolve()))
+      socket.send(data, (error) =>
+        error && !isGone(error) && socket.readyState === socket.OPEN ? reject(error) : resolve(),
+      )
   })
 
 /**

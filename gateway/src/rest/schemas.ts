@@ -205,6 +205,9 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'HEADERS_TOO_LARGE',
   'INTERNAL',
   'STORE_UNAVAILABLE',
+  'API_KEY_REQUIRED',
+  'API_KEY_INVALID',
+  'QUOTA_EXCEEDED',
   'TIMEOUT',
 ]
 /** What every operation with a body may answer. */

@@ -60,6 +60,7 @@ const oneField = (making: Making, root: GraphQLObjectType, kind: OperationTypeNo
   const field = making.draw.pick(Object.values(root.getFields()))
   const type = getNamedType(field.type)
   if (kind === 'subscription') return fieldOf(making, field, 0)
+  if (isLeafType(type)) return `${field.name}${argumentsOf(making, field)}${directiveOf(making)}`
   const leaves = Object.values((type as GraphQLObjectType).getFields()).filter(
     (each) => isLeafType(getNamedType(each.type)) && each.args.length === 0,
   )
