@@ -8,8 +8,10 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
-import { type Caller, requireScope } from './caller.js'
+import type { Caller } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import type { Passwords } from './passwords.js'
+import { authorize } from './policy.js'
 import type { Store } from './store.js'
 import type { Tokens } from './tokens.js'
 
@@ -21,11 +23,21 @@ export interface Registration {
   readonly dateOfBirth: string
 }
 
+export interface Login {
+  readonly voter: VoterNumber
+  /** As it was registered. */
+  readonly username: string
+  readonly token: string
+}
+
 export interface Accounts {
-  /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE */
-  register(caller: Caller, registration: Registration): Promise<VoterNumber>
-  /** @throws VotestreamError WRONG_CREDENTIALS, OVERLOADED, STORE_UNAVAILABLE */
-  login(username: string, password: string): Promise<{ voter: VoterNumber; username: string; token: string }>
+  /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE, TIMEOUT (nothing was made) */
+  register(caller: Caller, registration: Registration, deadline?: Deadline): Promise<VoterNumber>
+  /**
+   * @param address of the client
+   * @throws VotestreamError WRONG_CREDENTIALS, TOO_MANY_LOGINS, OVERLOADED, STORE_UNAVAILABLE
+   */
+  login(username: string, password: string, address: string): Promise<Login>
   /**
    * As it was registered; empty for an account that cannot log in.
    * @throws VotestreamError UNAUTHENTICATED for a number that no account has, STORE_UNAVAILABLE
@@ -57,7 +69,11 @@ export const createAccounts = ({
   const isTaken = async (username: string): Promise<boolean> =>
     (await store(() => read<AccountRecord>(accounts, accountKey(username)))) !== undefined
 
-  const create = async (registration: Registration, scopes: readonly Scope[]): Promise<VoterNumber> => {
+  const create = async (
+    registration: Registration,
+    scopes: readonly Scope[],
+    deadline?: Deadline,
+  ): Promise<VoterNumber> => {
     const { username, password, email, dateOfBirth } = registration
     // Spares the work for a name that is known to be taken; what decides is the claim below.
     if (await isTaken(username)) throw new VotestreamError('USERNAME_TAKEN')
@@ -70,6 +86,8 @@ export const createAccounts = ({
       scopes,
       createdAtMs: now(),
     }
+    // From here on it goes to its end: half of it would be of no use to anybody.
+    requireTime(deadline)
     // 1. The credentials, under a key that nobody knows. A process that dies after this leaves a record to
     //    which nothing points: it can log nobody in, and the name is still free.
     const key = randomBytes(16).toString('hex')
@@ -84,9 +102,9 @@ export const createAccounts = ({
   }
 
   return {
-    async register(caller, registration) {
-      requireScope(caller, 'accounts:register')
-      return create(registration, USER_SCOPES)
+    async register(caller, registration, deadline) {
+      authorize('register', caller)
+      return create(registration, USER_SCOPES, deadline)
     },
     async login(username, password) {
       const key = accountKey(username)
@@ -113,7 +131,7 @@ export const createAccounts = ({
       if (await isTaken(username)) return
       try {
         await create({ username, password, email: '', dateOfBirth: '' }, ADMIN_SCOPES)
-        logger.info({ username }, 'the admin account was made')
+        logger.info({ event: 'admin-made' }, 'the admin account was made')
       } catch (error) {
         // Another gateway that starts at the same time was first.
         if (error instanceof VotestreamError && error.code === 'USERNAME_TAKEN') return

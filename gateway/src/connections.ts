@@ -3,43 +3,115 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
+import type { HttpLimits } from './http-limits.js'
 import { type ProblemAnswer, problemAnswer } from './problems.js'
+import type { FormCheck } from './request-form.js'
+import { ANSWER_HEADERS } from './security-headers.js'
+import { TLS_OPTIONS, type TlsFiles } from './tls-files.js'
 
-/** Request line and headers together, as they stand on the wire. */
-export const HEADER_BYTES_MAX = 10_240
-/** A request must have arrived, and be answered, within this. */
-export const REQUEST_TIMEOUT_MS = 29_000
-/** Longer than the idle time of common load balancers, so that it is they who close. */
-const KEEP_ALIVE_MS = 72_000
+export interface ConnectionsOptions {
+  readonly handler: RequestListener
+  readonly limits: HttpLimits
+  readonly formFault: FormCheck
+  /** With it, TLS is spoken, and nothing else. */
+  readonly tls?: TlsFiles | undefined
+}
+
+/** On connections whose last answer was given. */
+const REFUSED = Symbol('refused')
+
+/** What comes behind a malformed request was never meant to be one: whoever sent it may have meant its body. */
+const listenNoMore = (socket: Duplex): void => void Object.assign(socket, { [REFUSED]: true })
+
+/** How often connections are looked at that are slow, or wait. */
+const CHECK_EVERY_MS = 1_000
 
 /** An HTTP server whose refusals are problem details, too. */
-export const createConnections = (handler: RequestListener): Server => {
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 5_000,
-      // Missing, it is refused below, in our own words.
-      requireHostHeader: false,
-    },
-    (request, response) => {
-      if (headerBytes(request) > HEADER_BYTES_MAX) refuse('HEADERS_TOO_LARGE', response)
-      else if (!hasOneHost(request)) refuse('INVALID_REQUEST', response)
-      else handler(request, response)
-    },
-  )
-  server.on('checkExpectation', (_request, response) => refuse('INVALID_REQUEST', response))
+export const createConnections = ({ handler, limits, formFault, tls }: ConnectionsOptions): Server => {
+  const refuse = (code: ErrorCode, { socket }: IncomingMessage, response: ServerResponse): void => {
+    listenNoMore(socket)
+    const { status, headers, body } = lastAnswer(code)
+    response.writeHead(status, headers).end(body)
+  }
+  const server = createPlainOrTls(serverOptions(limits), tls, (request, response) => {
+    if (REFUSED in request.socket) return
+    const fault = formFault(request)
+    if (fault === undefined) handler(request, response)
+    else refuse(fault, request, response)
+  })
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax
+  // Who takes nothing of an answer for so long does not want it. Upgraded connections are not concerned: they have
+  // limits of their own. A request that is being worked on has its time, and half of it to spare.
+  server.timeout = Math.ceil(limits.requestTimeoutMs * 1.5)
+  server.on('checkExpectation', (request, response) => refuse('INVALID_REQUEST', request, response))
+  server.on('connect', (_request, socket: Duplex) => endConnection('METHOD_NOT_ALLOWED', socket))
+  boundConnections(server, limits.connectionsMax, (socket) => {
+    listenNoMore(socket)
+    endConnection('OVERLOADED', socket)
+  })
   closeSilent(server)
   return server
 }
+
+const serverOptions = (limits: HttpLimits): ServerOptions => {
+  const { headerBytesMax, headersTimeoutMs, arrivalTimeoutMs, requestTimeoutMs, keepAliveMs } = limits
+  // What does not arrive is told so before it is told that its answer took too long.
+  const requestTimeout = Math.min(arrivalTimeoutMs, requestTimeoutMs)
+  const headersTimeout = Math.min(headersTimeoutMs, requestTimeout)
+  return {
+    maxHeaderSize: headerBytesMax,
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, Math.ceil(headersTimeout / 2)),
+    // Missing, it is refused by us, in our own words.
+    requireHostHeader: false,
+  }
+}
+
+const createPlainOrTls = (
+  options: ServerOptions,
+  tls: TlsFiles | undefined,
+  handler: RequestListener,
+): Server => {
+  if (!tls) return createServer(options, handler)
+  const server = createTlsServer({ ...options, ...TLS_OPTIONS, ...tls.current() }, handler)
+  server.once('close', tls.follow(server))
+  return server
+}
+
+const boundConnections = (
+  server: Server,
+  connectionsMax: number,
+  turnAway: (socket: Socket) => void,
+): void => {
+  let open = 0
+  const counted = new WeakSet<Duplex>()
+  const leave = (socket: Duplex): void => {
+    if (counted.delete(socket)) open -= 1
+  }
+  // What HTTP is spoken on: beneath TLS there is another connection, on which nobody does.
+  server.prependListener(isTls(server) ? 'secureConnection' : 'connection', (socket: Socket) => {
+    if (open >= connectionsMax) {
+      turnAway(socket)
+      return
+    }
+    counted.add(socket)
+    open += 1
+    socket.once('close', () => leave(socket))
+  })
+  server.prependListener('upgrade', (_request, socket: Duplex) => leave(socket))
+}
+
+const isTls = (server: Server): boolean => 'setSecureContext' in server
 
 /**
  * Browsers open connections before they need them. Node takes one on which nothing was ever said for busy, and a server
@@ -51,41 +123,32 @@ const closeSilent = (server: Server): void => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
+  // Beneath TLS much was said before there is a word.
+  const silent = new Set<Socket>()
+  let closing = false
+  if (isTls(server)) {
+    server.on('secureConnection', (socket: Socket) => {
+      if (closing) socket.destroy()
+      silent.add(socket)
+      socket.once('close', () => silent.delete(socket))
+    })
+    server.on('request', ({ socket }) => silent.delete(socket))
+    server.on('upgrade', ({ socket }) => silent.delete(socket))
+  }
   const close = server.close.bind(server)
   server.close = (callback) => {
+    closing = true
     close(callback)
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of silent) socket.destroy()
     return server
   }
 }
 
-const refuse = (code: ErrorCode, response: ServerResponse): void => {
-  const { status, headers, body } = lastAnswer(code)
-  response.writeHead(status, headers).end(body)
-}
-
-/** RFC 9112, 3.2: a request of HTTP/1.1 without a Host, or with two, is malformed. */
-const hasOneHost = ({ httpVersion, rawHeaders }: IncomingMessage): boolean => {
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] ?? ''
-    // Its length first: this runs for every header of every request.
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
-  }
-  return hosts === 1 || (hosts === 0 && httpVersion === '1.0')
-}
-
-/** Node's own limit leaves out separators and the request line's ends; this counts every byte. */
-const headerBytes = ({ method = '', url = '', rawHeaders }: IncomingMessage): number => {
-  // The request line ends in " HTTP/1.1" and a line break; it has a blank, and the head ends in a line break.
-  let bytes = method.length + url.length + 14
-  // Each name is followed by a colon and a blank, each value by a line break.
-  for (const text of rawHeaders) bytes += text.length + 2
-  return bytes
-}
-
 /** What cannot be read as a request is answered with problem details, and its connection closed. */
 export const refuseConnection = (error: Error & { code?: string }, socket: Socket): void => {
+  // Its last answer is on its way, and closes it.
+  if (REFUSED in socket) return
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -94,19 +157,26 @@ export const refuseConnection = (error: Error & { code?: string }, socket: Socke
 }
 
 /** Answers with problem details on a connection that no request is read from any more, and closes it. */
-export const endConnection = (code: ErrorCode, socket: Duplex): void => {
-  const { status, headers, body } = lastAnswer(code)
+export const endConnection = (error: ErrorCode | VotestreamError, socket: Duplex): void => {
+  const { status, headers, body } = lastAnswer(error)
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   socket.end(`${statusLine}${head.join('')}\r\n${body}`, () => socket.destroy())
 }
 
+const againOf = (code: ErrorCode): { retryAfterSeconds?: number } =>
+  code === 'RATE_LIMITED' || code === 'OVERLOADED' ? { retryAfterSeconds: 1 } : {}
+
 /** The answer after which a connection ends. */
-const lastAnswer = (code: ErrorCode): ProblemAnswer => {
-  const again = code === 'RATE_LIMITED' ? { retryAfterSeconds: 1 } : {}
-  const { status, headers, body } = problemAnswer(new VotestreamError(code, again))
+const lastAnswer = (error: ErrorCode | VotestreamError): ProblemAnswer => {
+  const told = typeof error === 'string' ? new VotestreamError(error, againOf(error)) : error
+  const { status, headers, body } = problemAnswer(told)
   const length = String(Buffer.byteLength(body))
-  return { status, headers: { ...headers, 'content-length': length, connection: 'close' }, body }
+  return {
+    status,
+    headers: { ...headers, ...ANSWER_HEADERS, 'content-length': length, connection: 'close' },
+    body,
+  }
 }
 
 const connectionErrorCode = (code: string | undefined): ErrorCode => {

@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { VotestreamError } from '@votestream/schema/errors'
+import type { CrossOrigin } from './cross-origin.js'
+import type { Deadline, Deadlines } from './deadlines.js'
 
 /** What a door answers with: a text in UTF-8. */
 export interface DoorAnswer {
@@ -11,7 +14,9 @@ export interface DoorAnswer {
 export interface Door {
   readonly url: string
   /** @returns the answer, once it is known; undefined: the request is the router's, and nothing was done. */
-  take(request: IncomingMessage, body: Buffer): Promise<DoorAnswer> | undefined
+  take(request: IncomingMessage, body: Buffer, deadline: Deadline): Promise<DoorAnswer> | undefined
+  /** What is answered in place of what `take` gives. */
+  failure(error: VotestreamError): DoorAnswer
 }
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => void
@@ -21,6 +26,13 @@ interface DoorsOptions {
   readonly route: HandleRequest
   /** The server takes no more requests after those that have come. */
   readonly closing: () => boolean
+  /** How long a request that was taken may wait for its answer; it gets 504 then. */
+  readonly deadlines: Pick<Deadlines, 'begin'>
+  /** Of an answer's body; a larger one is not sent. */
+  readonly responseBytesMax: number
+  /** On every answer. */
+  readonly answerHeaders: DoorAnswer['headers']
+  readonly crossOrigin: Pick<CrossOrigin, 'headersFor'>
 }
 
 /** What is larger than a vote with everything that may come with it, by REST or GraphQL, is the router's. */
@@ -31,14 +43,47 @@ const BODY_BYTES_MAX = 8_192
  * door stands, a small POST of plain JSON is offered to it first; whatever else comes, and whatever the door does not take,
  * goes to the router as it came.
  */
-export const createDoors = ({ doors, route, closing }: DoorsOptions): HandleRequest => {
+export const createDoors = (options: DoorsOptions): HandleRequest => {
+  const { doors, route, closing, deadlines, responseBytesMax, answerHeaders, crossOrigin } = options
   const byUrl = new Map(doors.map((door) => [door.url, door]))
 
-  const answer = (response: ServerResponse, { status, headers, body }: DoorAnswer): void => {
+  const send = (
+    response: ServerResponse,
+    origin: string | undefined,
+    answer: DoorAnswer,
+    length: number,
+  ): void => {
     if (response.destroyed) return
     // A server that is about to close waits for nobody's next request.
     const ending = closing() ? { connection: 'close' } : {}
-    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), ...ending }).end(body)
+    const headers = {
+      ...answerHeaders,
+      ...crossOrigin.headersFor(origin),
+      ...answer.headers,
+      'content-length': length,
+      ...ending,
+    }
+    response.writeHead(answer.status, headers).end(answer.body)
+  }
+
+  const pass = (door: Door, request: IncomingMessage, response: ServerResponse, body: Buffer): boolean => {
+    const { origin } = request.headers
+    const fail = (code: 'TIMEOUT' | 'RESPONSE_TOO_LARGE'): void => {
+      const failure = door.failure(new VotestreamError(code))
+      send(response, origin, failure, Buffer.byteLength(failure.body))
+    }
+    const deadline = deadlines.begin(() => fail('TIMEOUT'))
+    const answered = door.take(request, body, deadline)
+    if (!answered) deadline.done()
+    else {
+      void answered.then((answer) => {
+        if (!deadline.done()) return
+        const length = Buffer.byteLength(answer.body)
+        if (length > responseBytesMax) fail('RESPONSE_TOO_LARGE')
+        else send(response, origin, answer, length)
+      })
+    }
+    return answered !== undefined
   }
 
   return (request, response) => {
@@ -48,12 +93,9 @@ export const createDoors = ({ doors, route, closing }: DoorsOptions): HandleRequ
       return
     }
     readBody(request, (body, giveBack) => {
-      const answered = door.take(request, body)
-      if (answered) void answered.then((given) => answer(response, given))
-      else {
-        giveBack()
-        route(request, response)
-      }
+      if (pass(door, request, response, body)) return
+      giveBack()
+      route(request, response)
     })
   }
 }

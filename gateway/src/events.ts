@@ -11,8 +11,10 @@ import {
 import { type EventNumber, eventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
 import type { Board } from './board.js'
-import { type Caller, requireScope, requireUser } from './caller.js'
+import { type Caller, callingUser } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
+import { authorize, authorizeObject } from './policy.js'
 import type { Results } from './results.js'
 import { isConflict, type Store, unavailable } from './store.js'
 import type { VoteIntake } from './votes.js'
@@ -34,9 +36,9 @@ export interface EventBoard {
 
 export interface Events {
   /** @throws VotestreamError WRONG_SCOPE, PAYLOAD_TOO_LARGE, STORE_UNAVAILABLE */
-  create(caller: Caller, draft: EventDraft): Promise<CatalogEvent>
+  create(caller: Caller, draft: EventDraft, deadline?: Deadline): Promise<CatalogEvent>
   /** Resolves when no later vote can count. @throws VotestreamError WRONG_SCOPE, WRONG_USER, EVENT_NOT_FOUND, … */
-  close(caller: Caller, event: EventNumber): Promise<CatalogEvent>
+  close(caller: Caller, event: EventNumber, deadline?: Deadline): Promise<CatalogEvent>
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, STORE_UNAVAILABLE */
   read(caller: Caller, event: EventNumber): Promise<CatalogEvent>
   /**
@@ -75,13 +77,14 @@ export const createEvents = (options: EventsOptions): Events => {
   }
 
   const read = async (caller: Caller, event: EventNumber): Promise<CatalogEvent> => {
-    requireScope(caller, 'results:read')
+    authorize('event', caller)
     return findEvent(catalog, store, event)
   }
 
   return {
-    async create(caller, draft) {
-      const createdBy = requireUser(caller, 'events')
+    async create(caller, draft, deadline) {
+      authorize('createEvent', caller)
+      const createdBy = callingUser(caller)
       const bytesMax = (nats.connection.info?.max_payload ?? 1024 * 1024) - MESSAGE_OVERHEAD_BYTES
       checkTimes(draft, now())
       if (Buffer.byteLength(JSON.stringify(draft)) > bytesMax) throw new VotestreamError('PAYLOAD_TOO_LARGE')
@@ -98,28 +101,29 @@ export const createEvents = (options: EventsOptions): Events => {
         closesAtMs,
         contestants,
       }
+      requireTime(deadline)
       // 2. The event, in one write. From here it exists, whether or not this process lives to say so; a client
       //    without an answer that tries again makes another event.
       const revision = await store(() => createOrFind(bucket, number, encodeEvent(record)))
       return learn(record, revision)
     },
-    async close(caller, event) {
-      requireScope(caller, 'events')
+    async close(caller, event, deadline) {
+      authorize('closeEvent', caller)
       const { record } = await findEvent(catalog, store, event)
-      const permitted = caller.scopes.has('admin') || caller.voter === record.createdBy
-      if (!permitted) throw new VotestreamError('WRONG_USER')
+      authorizeObject('closeEvent', caller, record.createdBy)
+      requireTime(deadline)
       // 1. The catalog. From here the owner of each shard, who watches it, closes the event by itself: a process
       //    that dies after this leaves an event that closes without it, only without saying when that is done.
       const closed = await store(() => bringForward(bucket, event, now()))
       const known = learn(closed.record, closed.revision)
       // 2. The log, in every shard. When this returns, whatever comes later does not count. Asked twice, an owner
       //    answers that it is closed.
-      await intake.close(event)
+      await intake.close(event, deadline)
       return known
     },
     read,
     async list(caller, { before, count }) {
-      requireScope(caller, 'results:read')
+      authorize('events', caller)
       const numbers = catalog.newest(count + 1, before)
       // What memory had to let go is read at once, in one round trip.
       const known = await store(() =>

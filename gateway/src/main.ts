@@ -1,36 +1,59 @@
 import cluster from 'node:cluster'
+import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
+import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
-import { openBuckets } from '@votestream/infra/streams'
+import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
+import { createAdmission } from './admission/admission.js'
+import { createAdmissionMetrics } from './admission/admission-metrics.js'
+import { watchApiKeys } from './admission/api-keys.js'
+import { createBucketShares } from './admission/bucket-shares.js'
+import { createKeyMetrics, watchUsages } from './admission/key-metrics.js'
+import { createKeyUsage } from './admission/key-usage.js'
+import { createQuotaLedger } from './admission/quota-ledger.js'
+import { createQuotas } from './admission/quotas.js'
+import { createRedisBuckets } from './admission/redis-buckets.js'
+import { createUsagePlans } from './admission/usage-plans.js'
+import { createArchiveQueries } from './archive-queries.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
+import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
+import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
+import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
+import { watchRevocations } from './revocations.js'
+import { createRevoking } from './revoking.js'
+import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
+import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
+import { openTlsFiles } from './tls-files.js'
 import { createTokens } from './tokens.js'
 import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
@@ -40,6 +63,8 @@ import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
 /** How long a start waits for Redis before it goes on without: votes are taken all the same. */
 const REDIS_WAIT_MS = 2_000
 const CLICKHOUSE_TIMEOUT_MS = 5_000
+/** How long votes and decisions may look for an owner. */
+const ACK_DEADLINE_MS = 5_000
 
 const environment = configure(() => readGatewayEnvironment(process.env))
 const logger = createLogger('gateway', environment.LOG_LEVEL)
@@ -47,14 +72,18 @@ const logger = createLogger('gateway', environment.LOG_LEVEL)
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) {
-    const { GATEWAY_WORKERS: count, GATEWAY_METRICS_PORT: metricsPort } = environment
-    return runWorkers({ count, metricsPort, logger, onStop })
+    const {
+      GATEWAY_WORKERS: count,
+      GATEWAY_METRICS_PORT: metricsPort,
+      METRICS_HOST: metricsHost,
+    } = environment
+    return runWorkers({ count, metricsPort, metricsHost, logger, onStop })
   }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
-  const nats = await connectNats({ url: environment.NATS_URL, name: 'gateway', logger })
+  const nats = await connectNats({ ...natsAddress(environment), name: 'gateway', logger })
   onStop('NATS', nats.close)
-  const redis = connectRedis({ url: environment.REDIS_URL, name: 'gateway', logger })
+  const redis = connectRedis({ ...redisAddress(environment), name: 'gateway', logger })
   onStop('Redis', () => redis.disconnect())
   await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
     logger.warn({ err: error }, 'without Redis'),
@@ -65,9 +94,15 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     ...(redis.status === 'ready' ? [] : ['Redis']),
   ]
   const registry = createMetrics()
+  watchRefusals(registry, nats)
   if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
   else {
-    const health = await startHealthServer({ port: environment.GATEWAY_METRICS_PORT, registry, missing })
+    const health = await startHealthServer({
+      port: environment.GATEWAY_METRICS_PORT,
+      host: environment.METRICS_HOST,
+      registry,
+      missing,
+    })
     onStop('health server', health.stop)
   }
 
@@ -79,14 +114,49 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
+  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  onStop('revocations', revocations.stop)
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
+  const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
+  const security = createSecurityEvents({ logger, registry })
+  const tokens = watchTokens(
+    createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
+    security,
+  )
+  if (keysFile !== undefined) {
+    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+  }
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
+    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+  )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
+  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const keyMetrics = createKeyMetrics(registry)
+  const apiKeys = await watchApiKeys({
+    bucket: planBuckets.usagePlans,
+    required: environment.API_KEY_REQUIRED,
+    now,
+    logger,
+    metrics: keyMetrics,
+  })
+  onStop('API keys', apiKeys.stop)
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger, metrics: keyMetrics })
+  onStop('quotas', quotas.stop)
+  watchUsages(registry, quotas.usages)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
+
   const results = createResults({ redis, shards })
-  const intake = createVoteIntake({ nats, shards, logger })
+  const limits = httpLimitsOf(environment)
+  // A vote is not sent again when its client has had another answer.
+  const ackDeadlineMs = Math.min(ACK_DEADLINE_MS, limits.requestTimeoutMs)
+  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs })
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
@@ -100,40 +170,66 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   watchLive(registry, { broadcasts, connections })
   const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
+  const shared = createRedisBuckets(redis, randomUUID())
+  // The workers beside this one are known of; others are heard of with the first answer.
+  const shares = createBucketShares({ shared, logger, replicas: environment.GATEWAY_WORKERS })
+  const admission = createAdmission({
+    limits: limitsOf(environment),
+    shares,
+    tokens,
+    addressOf: clientAddresses.of,
+    metrics: createAdmissionMetrics(registry),
+    keys: apiKeys,
+    quotas,
+  })
+  await shares.start()
+  onStop('limits', async () => {
+    shares.stop()
+    await shared.leave().catch(() => undefined)
+  })
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
     user: environment.CLICKHOUSE_USER,
     password: environment.CLICKHOUSE_PASSWORD,
-    requestTimeoutMs: CLICKHOUSE_TIMEOUT_MS,
+    // What takes longer is called off before: the client library only looks away.
+    requestTimeoutMs: 2 * CLICKHOUSE_TIMEOUT_MS,
   })
   onStop('ClickHouse', () => clickhouse.close())
+  const archive = createArchiveQueries({ clickhouse, timeoutMs: CLICKHOUSE_TIMEOUT_MS })
   const decisions = createDecisions({
     store,
     catalog,
-    archive: createArchivedVotes(clickhouse),
-    logs: createDecidedLogs({ nats, shards }),
+    archive: createArchivedVotes(archive),
+    logs: createDecidedLogs({ nats, shards, ackDeadlineMs }),
     shards,
   })
   const timelines = createTimelines({
     recent: createRecentWindows({ redis, shards }),
-    archived: createArchivedWindows(clickhouse),
+    archived: createArchivedWindows(archive),
   })
   const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
   const drainMs = environment.DRAIN_SECONDS * 1_000
+  const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
   const graphql = createGraphql({
     accounts,
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     liveVotes,
     broadcasts,
     timelines,
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     tokens,
+    admission,
     ids,
     logger,
+    security,
     now,
     connections,
     addressOf: clientAddresses.of,
@@ -142,7 +238,14 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
       expiryGraceMs,
       drainMs,
+      // Each worker has its share: connections are handed to them in turn.
+      perSecondMax: Math.max(1, Math.floor(environment.SOCKETS_PER_SECOND_MAX / environment.GATEWAY_WORKERS)),
+      idleMs: environment.SOCKET_IDLE_SECONDS * 1_000,
+      lifeMs: environment.SOCKET_LIFE_SECONDS * 1_000,
+      stages: environment.WEBSOCKET_STAGES,
     },
+    limits,
+    crossOrigin,
   })
   const app = await createHttpServer({
     accounts,
@@ -150,6 +253,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,
@@ -159,7 +263,12 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     expiryGraceMs,
     drainMs,
     logger,
+    security,
     missing,
+    limits,
+    crossOrigin,
+    tls: tlsFiles(),
+    hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
     plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
   })
@@ -172,6 +281,13 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })
   listening = true
   logger.info({ addresses: app.addresses() }, 'listening')
+}
+
+const tlsFiles = () => {
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = environment
+  return certFile !== undefined && keyFile !== undefined
+    ? openTlsFiles({ certFile, keyFile, logger })
+    : undefined
 }
 
 await runService(logger, start, { stopMoreMs: environment.DRAIN_SECONDS * 1_000 })

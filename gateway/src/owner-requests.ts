@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Nats } from '@votestream/infra/nats'
 import { VotestreamError } from '@votestream/schema/errors'
+import { type Deadline, requireTime } from './deadlines.js'
 
 /** An owner that does not answer in this time may be dead: another is asked. */
 export const REPLY_TIMEOUT_MS = 1_500
@@ -18,15 +19,18 @@ interface OwnerRequest {
   readonly isDone: (reply: Uint8Array) => boolean
   /** By the monotonic clock of this process. */
   readonly deadlineMs: number
+  /** Of whoever waits for it. */
+  readonly deadline?: Deadline | undefined
 }
 
 /**
  * Asks whoever owns a shard, until it is done.
- * @throws VotestreamError VOTES_UNAVAILABLE at the deadline. It may be done all the same.
+ * @throws VotestreamError VOTES_UNAVAILABLE at the deadline, TIMEOUT when nobody waits any more. It may be done all the same.
  */
 export const askUntilDone = async (request: OwnerRequest): Promise<void> => {
-  const { nats, subject, payload, isDone, deadlineMs } = request
+  const { nats, subject, payload, isDone, deadlineMs, deadline } = request
   for (;;) {
+    requireTime(deadline)
     const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, deadlineMs - performance.now()))
     // What is sent while the broker is away would wait in the connection, and be done long after it was given up.
     const done =

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { nameOperation } from './policy-routes.js'
+import { pageHeaders } from './security-headers.js'
 import type { ViewerTokens } from './viewer-tokens.js'
 
 export interface PageOptions {
@@ -17,24 +19,15 @@ const BUILT_PAGE = fileURLToPath(new URL('../../web/dist', import.meta.url))
 const PAGE_PATHS = ['/', '/event/:id', '/new']
 
 /** Scripts, styles and images from here only, connections to here only, in nobody's frame. */
-const PAGE_HEADERS = {
-  'content-security-policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "manifest-src 'self'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
-}
+const PAGE_HEADERS = pageHeaders([
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "form-action 'self'",
+])
 
 const YEAR_MS = 365 * 24 * 60 * 60 * 1_000
 
@@ -42,7 +35,9 @@ const YEAR_MS = 365 * 24 * 60 * 60 * 1_000
 export const pageRoutes =
   ({ viewerTokens, folder = BUILT_PAGE }: PageOptions) =>
   async (app: FastifyInstance): Promise<void> => {
-    app.post('/viewer-token', { schema: { hide: true } }, (request, reply) => {
+    nameOperation(app, 'page')
+    const hidden = { config: { operation: 'viewerToken' }, schema: { hide: true } } as const
+    app.post('/viewer-token', hidden, (request, reply) => {
       const token = viewerTokens.issue(request.ip)
       return reply.header('cache-control', 'no-store').send({ token })
     })

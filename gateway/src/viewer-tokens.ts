@@ -1,17 +1,12 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import { LRUCache } from 'lru-cache'
+import { createTokenBucket, type TokenBucket, type TokenBucketLimit } from './token-bucket.js'
 import type { Tokens } from './tokens.js'
 
 /** Tokens for visitors who have no account: they read results and nothing else. */
 export interface ViewerTokens {
   /** @throws VotestreamError RATE_LIMITED, which says when to ask again. */
   issue(address: string): string
-}
-
-export interface TokenBucketLimit {
-  /** What may come at once. */
-  readonly burst: number
-  readonly perSecond: number
 }
 
 interface ViewerTokensOptions {
@@ -54,26 +49,6 @@ export const createViewerTokens = ({
         }
       }
       return tokens.issue({ scopes: ['results:read'], ttlSeconds })
-    },
-  }
-}
-
-interface TokenBucket {
-  /** Zero when one was taken; otherwise how long until there is one. */
-  take(nowMs: number): number
-}
-
-const createTokenBucket = ({ burst, perSecond }: TokenBucketLimit, startMs: number): TokenBucket => {
-  let level = burst
-  let atMs = startMs
-  return {
-    take(nowMs) {
-      // A clock that went back adds nothing.
-      level = Math.min(burst, level + (Math.max(0, nowMs - atMs) / 1_000) * perSecond)
-      atMs = nowMs
-      if (level < 1) return ((1 - level) / perSecond) * 1_000
-      level -= 1
-      return 0
     },
   }
 }

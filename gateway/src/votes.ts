@@ -15,6 +15,7 @@ import {
   submissionBatch,
   voteBytesMax,
 } from '@votestream/schema/votes'
+import type { Deadline } from './deadlines.js'
 import { AGAIN_MS, askUntilDone, REPLY_TIMEOUT_MS, votesUnavailable } from './owner-requests.js'
 
 /** Hands votes to the owners of their shards, in batches. */
@@ -25,8 +26,8 @@ export interface VoteIntake {
    * a repeat of the same attempt tells.
    */
   submit(submission: Submission): Promise<Exclude<Outcome, 'unavailable'>>
-  /** Resolves when every shard has the event's closing in its log. @throws VotestreamError VOTES_UNAVAILABLE */
-  close(event: EventNumber): Promise<void>
+  /** Resolves when every shard has the event's closing in its log. @throws VotestreamError VOTES_UNAVAILABLE, TIMEOUT */
+  close(event: EventNumber, deadline?: Deadline): Promise<void>
   /** Resolves when nothing is under way. */
   stop(): Promise<void>
 }
@@ -67,13 +68,13 @@ export const createVoteIntake = ({
         lane?.add({ vote: submission, deadlineMs: performance.now() + ackDeadlineMs, resolve, reject })
       })
     },
-    async close(event) {
+    async close(event, deadline) {
       const deadlineMs = performance.now() + ackDeadlineMs
       const payload = closeRequest.encode({ event })
       const isDone = (reply: Uint8Array): boolean => closeReply.decode(reply).closed
       await Promise.all(
         allShards(shards).map((shard) =>
-          askUntilDone({ nats, subject: closeSubject(shard), payload, isDone, deadlineMs }),
+          askUntilDone({ nats, subject: closeSubject(shard), payload, isDone, deadlineMs, deadline }),
         ),
       )
     },

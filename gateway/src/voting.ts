@@ -3,8 +3,10 @@ import { eventStatus } from '@votestream/schema/event-record'
 import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { Submission } from '@votestream/schema/votes'
-import { type Caller, requireUser } from './caller.js'
+import { type Caller, callingUser } from './caller.js'
+import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
+import { authorize, authorizeObject } from './policy.js'
 import type { Results, VoteStatus } from './results.js'
 import type { Store } from './store.js'
 import type { VoteIntake } from './votes.js'
@@ -25,9 +27,13 @@ export interface Voting {
   /**
    * @returns the vote's identifier and its event, once the vote is durable.
    * @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, CONTESTANT_NOT_FOUND, VOTING_NOT_OPEN, VOTING_CLOSED,
-   * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE
+   * DUPLICATE_VOTE, VOTES_UNAVAILABLE, STORE_UNAVAILABLE, TIMEOUT (it was not sent)
    */
-  submit(caller: Caller, ballot: Ballot): Promise<{ voteId: string; event: CatalogEvent }>
+  submit(
+    caller: Caller,
+    ballot: Ballot,
+    deadline?: Deadline,
+  ): Promise<{ voteId: string; event: CatalogEvent }>
   /**
    * The event of one's own vote; what became of the vote is not asked.
    * @throws VotestreamError WRONG_SCOPE, VOTE_NOT_FOUND, STORE_UNAVAILABLE
@@ -59,7 +65,8 @@ export const createVoting = ({
 }: VotingOptions): Voting => {
   const find = async (caller: Caller, { event, voter }: VoteName): Promise<CatalogEvent> => {
     // Whose vote it is stays between its voter and us: for anybody else there is no such vote.
-    if (requireUser(caller, 'votes') !== voter) throw new VotestreamError('VOTE_NOT_FOUND')
+    authorize('voteStatus', caller)
+    authorizeObject('voteStatus', caller, voter)
     const known = await store(() => catalog.get(event))
     if (!known) throw new VotestreamError('VOTE_NOT_FOUND')
     return known
@@ -76,8 +83,9 @@ export const createVoting = ({
   }
 
   return {
-    async submit(caller, ballot) {
-      const voter = requireUser(caller, 'votes')
+    async submit(caller, ballot, deadline) {
+      authorize('submitVote', caller)
+      const voter = callingUser(caller)
       const { event, contestant } = ballot
       const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
       const { record } = known
@@ -89,6 +97,7 @@ export const createVoting = ({
       if (record.closesAtMs !== null && record.closesAtMs < nowMs - CLOSED_FOR_SURE_MS) {
         return refuseLate({ event, voter })
       }
+      requireTime(deadline)
       // Written out: to spread it took 7 % of a gateway's time under votes.
       const outcome = await intake.submit({
         event,

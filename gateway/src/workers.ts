@@ -15,6 +15,7 @@ interface Report {
 interface WorkersOptions {
   readonly count: number
   readonly metricsPort: number
+  readonly metricsHost: string
   readonly logger: Logger
   readonly onStop: Lifecycle['onStop']
 }
@@ -27,7 +28,13 @@ const REPLACE_AFTER_MS = 500
  * Several gateways behind one port: connections are handed to them in turn, and what they measure is one page.
  * A worker that dies takes its own requests with it and is replaced; one whose primary dies ends by itself.
  */
-export const runWorkers = async ({ count, metricsPort, logger, onStop }: WorkersOptions): Promise<void> => {
+export const runWorkers = async ({
+  count,
+  metricsPort,
+  metricsHost,
+  logger,
+  onStop,
+}: WorkersOptions): Promise<void> => {
   const reports = new Map<Worker, Report>()
   const all = new AggregatorRegistry()
   let stopping = false
@@ -50,6 +57,7 @@ export const runWorkers = async ({ count, metricsPort, logger, onStop }: Workers
 
   const health = await startHealthServer({
     port: metricsPort,
+    host: metricsHost,
     registry: { metrics: () => all.clusterMetrics(), contentType: all.contentType },
     missing: () => [
       ...(reports.size === count ? [] : [`${count - reports.size} workers`]),

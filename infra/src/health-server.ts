@@ -2,12 +2,14 @@ import { createServer } from 'node:http'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 
 export interface HealthServer {
+  readonly host: string
   readonly port: number
   stop(): Promise<void>
 }
 
 interface HealthServerOptions {
   readonly port: number
+  readonly host?: string
   readonly registry: { metrics(): Promise<string>; readonly contentType: string }
   /** What is missing for the service to do its work; empty when it is ready. */
   readonly missing: () => string[]
@@ -15,6 +17,10 @@ interface HealthServerOptions {
 
 /** How often the event loop's delay is looked at, and so the least that it is told as: each look costs an idle process about 70 µs. */
 export const LOOP_DELAY_EVERY_MS = 100
+
+const HEADERS = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
+/** For a request to arrive. */
+const TIMEOUT_MS = 10_000
 
 /** A registry with the process's own figures. */
 export const createMetrics = (): Registry => {
@@ -26,36 +32,42 @@ export const createMetrics = (): Registry => {
 /** The private port: `/healthz` (the process lives), `/readyz` (it can work), `/metrics`. */
 export const startHealthServer = async ({
   port,
+  host = '127.0.0.1',
   registry,
   missing,
 }: HealthServerOptions): Promise<HealthServer> => {
-  const server = createServer((request, response) => {
-    const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
-      response.writeHead(status, { 'content-type': type }).end(body)
-    }
-    switch (request.url) {
-      case '/healthz':
-        return answer(200, 'ok\n')
-      case '/readyz': {
-        const parts = missing()
-        return parts.length === 0 ? answer(200, 'ready\n') : answer(503, `not ready: ${parts.join(', ')}\n`)
+  const server = createServer(
+    { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
+    (request, response) => {
+      const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
+        response.writeHead(status, { ...HEADERS, 'content-type': type }).end(body)
       }
-      case '/metrics':
-        return void registry.metrics().then(
-          (text) => answer(200, text, registry.contentType),
-          () => answer(500, 'metrics failed\n'),
-        )
-      default:
-        return answer(404, 'nothing here\n')
-    }
-  })
+      switch (request.url) {
+        case '/healthz':
+          return answer(200, 'ok\n')
+        case '/readyz': {
+          const parts = missing()
+          return parts.length === 0 ? answer(200, 'ready\n') : answer(503, `not ready: ${parts.join(', ')}\n`)
+        }
+        case '/metrics':
+          return void registry.metrics().then(
+            (text) => answer(200, text, registry.contentType),
+            () => answer(500, 'metrics failed\n'),
+          )
+        default:
+          return answer(404, 'nothing here\n')
+      }
+    },
+  )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
+    server.listen(port, host, resolve)
   })
   const address = server.address()
+  const bound = typeof address === 'object' && address ? address : { address: host, port }
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    host: bound.address,
+    port: bound.port,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

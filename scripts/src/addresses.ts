@@ -1,3 +1,4 @@
+import { shownAddress } from '@votestream/infra/store-login'
 import type { Environment } from './environment.js'
 
 export interface Addresses {
@@ -8,8 +9,9 @@ export interface Addresses {
 }
 
 export function addressesOf(environment: Environment): Addresses {
+  const scheme = environment.TLS_CERT_FILE === undefined ? 'http' : 'https'
   return {
-    gatewayUrl: `http://127.0.0.1:${environment.GATEWAY_PORT}`,
+    gatewayUrl: `${scheme}://127.0.0.1:${environment.GATEWAY_PORT}`,
     natsUrl: environment.NATS_URL ?? `nats://127.0.0.1:${environment.NATS_PORT}`,
     redisUrl: environment.REDIS_URL ?? `redis://127.0.0.1:${environment.REDIS_PORT}`,
     clickHouseUrl: environment.CLICKHOUSE_URL ?? `http://127.0.0.1:${environment.CLICKHOUSE_PORT}`,
@@ -34,9 +36,9 @@ export function addressTable(table: AddressTable): string {
     ['REST', `${table.gatewayUrl}/v1`],
     ['API docs', `${table.gatewayUrl}/v1/docs`],
     ['GraphQL', `${table.gatewayUrl}/graphql`],
-    ['NATS', table.natsUrl],
-    ['Redis', table.redisUrl],
-    ['ClickHouse', `${table.clickHouseUrl}${analyst}`],
+    ['NATS', shownAddress(table.natsUrl)],
+    ['Redis', shownAddress(table.redisUrl)],
+    ['ClickHouse', `${shownAddress(table.clickHouseUrl)}${analyst}`],
     ['Metrics', table.metricsPorts.map((port) => `http://127.0.0.1:${port}/metrics`).join('  ')],
     ['Data', table.dataDir],
     ['Admin', table.admin],

@@ -5,6 +5,7 @@ import { requireIds } from '../identifiers.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { DecideVoteInput, Decision } from './decision-types.js'
 import { Event } from './event-types.js'
+import { OfOperation } from './of-operation.js'
 
 export interface DecisionDeps {
   readonly decisions: Decisions
@@ -20,6 +21,7 @@ export class DecisionResolver {
     this.#deps = deps
   }
 
+  @OfOperation('decideVote')
   @Mutation(() => Decision, {
     description:
       'Rejects a vote or admits it. Answers when the decision is durably written; tally, boards and archive follow. ' +
@@ -32,7 +34,7 @@ export class DecisionResolver {
     const { decisions, ids, now } = this.#deps
     const caller = requireCaller(context)
     const { voteId: vote } = requireIds({ voteId: ids.parseVoteId(input.voteId) })
-    const event = await decisions.decide(caller, vote, input.verdict)
+    const event = await decisions.decide(caller, vote, input.verdict, context.deadline)
     return new Decision(input.voteId, input.verdict, new Event(event, now()))
   }
 }

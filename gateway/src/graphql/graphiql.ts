@@ -1,27 +1,19 @@
+import { createHash } from 'node:crypto'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
 import { ruruHTML } from 'ruru/server'
 import { getStaticFile } from 'ruru/static'
+import { nameOperation } from '../policy-routes.js'
+import { pageHeaders } from '../security-headers.js'
 import { GRAPHIQL_TABS } from './graphiql-tabs.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 
 const PAGE_PATH = '/graphiql'
 const STATIC_PATH = `${PAGE_PATH}/static/`
 
-/** Nothing comes from, or goes to, any other host. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "script-src 'self' 'unsafe-inline'",
-  "style-src 'self' 'unsafe-inline'",
-  "font-src 'self' data:",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self' blob:",
-  "frame-ancestors 'none'",
-].join('; ')
-
 /** A page to try GraphQL on, which needs no other host. */
 export const addGraphiql = (app: FastifyInstance): void => {
+  nameOperation(app, 'documents')
   const page = ruruHTML({
     endpoint: GRAPHQL_PATH,
     subscriptionEndpoint: GRAPHQL_PATH,
@@ -32,10 +24,11 @@ export const addGraphiql = (app: FastifyInstance): void => {
       configScript: (script) => `${openTabs}${script}`,
     },
   })
+  const headers = pageHeaders(policyOf(page))
   app.get(PAGE_PATH, { schema: { hide: true } }, (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')
-      .headers({ 'content-security-policy': CONTENT_SECURITY_POLICY, 'cache-control': 'no-cache' })
+      .headers({ ...headers, 'cache-control': 'no-cache' })
       .send(page),
   )
   app.get(`${STATIC_PATH}*`, { schema: { hide: true } }, async (request, reply) => {
@@ -46,9 +39,28 @@ export const addGraphiql = (app: FastifyInstance): void => {
       disallowDevAssets: true,
     })
     if (!file) throw new VotestreamError('ROUTE_NOT_FOUND')
-    return reply.headers({ ...file.headers, vary: 'accept-encoding' }).send(file.content)
+    return reply.headers({ ...headers, ...file.headers, vary: 'accept-encoding' }).send(file.content)
   })
 }
+
+/**
+ * Nothing comes from, or goes to, any other host. Of the scripts that stand in the page those run that we put there; its
+ * editor sets styles on elements as it draws them, and runs its languages in workers that it makes of texts.
+ */
+const policyOf = (page: string): string[] => [
+  `script-src 'self' ${inlineScripts(page).join(' ')}`,
+  "style-src 'self' 'unsafe-inline'",
+  "font-src 'self' data:",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "form-action 'self'",
+]
+
+const inlineScripts = (page: string): string[] =>
+  [...page.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g)].map(
+    ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+  )
 
 /** The page keeps its tabs in the browser: the first time there are none, and these are put there. */
 const storedTabs = {

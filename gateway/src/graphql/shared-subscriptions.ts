@@ -52,7 +52,12 @@ export const createSharedSubscriptions = ({
       role ? [...role.scopes].sort() : null,
     ])
     const make = (): Promise<AsyncIterator<Payload>> => {
-      const context = createContext({ caller: role, idempotencyKey: undefined, traceParent: undefined })
+      const context = createContext({
+        caller: role,
+        idempotencyKey: undefined,
+        traceParent: undefined,
+        deadline: undefined,
+      })
       const args = { schema, document: operation.document, operationName, variableValues: variables }
       return payloads({ ...args, contextValue: context }, context, format)
     }
@@ -66,6 +71,8 @@ const roleOf = ({ scopes }: Caller): Caller => ({
   userId: undefined,
   scopes,
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: Number.POSITIVE_INFINITY,
+  tokenId: '',
 })
 
 const payloads = async (

@@ -1,6 +1,8 @@
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
+  type ExecutionResult,
+  execute,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
@@ -9,15 +11,17 @@ import {
   subscribe,
 } from 'graphql'
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
+import type { Admission, Entered, Origin } from '../admission/admission.js'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
+import type { Deadlines, OpenDeadline } from '../deadlines.js'
 import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
-import type { Tokens } from '../tokens.js'
+import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
-import { createDocuments } from './documents.js'
+import { type CheckedOperation, createDocuments } from './documents.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -31,15 +35,19 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly tokens: TokenVerifier
+  readonly admission: Pick<Admission, 'enterFrom'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
+  /** Of queries and mutations; what is followed has none. */
+  readonly deadlines: Pick<Deadlines, 'begin'>
 }
 
 /** Of one socket. */
 interface Extra extends Record<PropertyKey, unknown> {
+  readonly origin: Origin
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
   /** Takes the answers of an operation, as JSON in UTF-8. */
@@ -55,18 +63,30 @@ interface SharedArgs extends ExecutionArgs {
   readonly viewer: Viewer
 }
 
+/** What has to be answered in time. */
+interface TimedArgs extends ExecutionArgs {
+  readonly deadline: OpenDeadline
+  /** Resolves when its time is up. */
+  readonly expired: Promise<ExecutionResult>
+}
+
 type SocketContext = Context<Record<string, unknown>, Extra>
 type Hooks = Pick<
   ServerOptions<Record<string, unknown>, Extra>,
-  'onConnect' | 'onSubscribe' | 'subscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
+  'onConnect' | 'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError' | 'onComplete' | 'onClose'
 >
 
 /** What happens to the operations on sockets: the same as to those over HTTP. */
 export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
-  const { schema, tokens, formatError, createContext, broadcasts, connections, operationsPerSocketMax } =
-    options
+  const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
+  const { operationsPerSocketMax } = options
+  const enter = (context: SocketContext, cost: number): Entered => {
+    const { connectionParams, extra } = context
+    const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
+    return options.admission.enterFrom(origin, 'websocket', authorizationOf(connectionParams), cost)
+  }
   const operationOf = createDocuments(options)
   const format = (result: Executed) => withErrors(result, formatError)
   const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
@@ -80,19 +100,47 @@ export const createSocketOperations = (
     if (executing.size === 0) for (const resolve of idle.splice(0)) resolve()
   }
 
-  const prepare = (context: SocketContext, id: string, payload: SubscribePayload): ExecutionArgs => {
+  /** A document that is refused costs one request: it had to be read. */
+  const readOperation = (context: SocketContext, { query, operationName }: SubscribePayload) => {
+    try {
+      return operationOf(query, operationName)
+    } catch (error) {
+      const entered = enter(context, 1)
+      // What its quota says of it makes no difference.
+      if (entered instanceof Promise) entered.catch(() => undefined)
+      throw error
+    }
+  }
+
+  const prepare = (
+    context: SocketContext,
+    id: string,
+    payload: SubscribePayload,
+  ): ExecutionArgs | Promise<ExecutionArgs> => {
     if (Object.keys(context.subscriptions).length > operationsPerSocketMax)
       throw new VotestreamError('RATE_LIMITED')
+    const operation = readOperation(context, payload)
+    // A token is looked at for every operation: it may have expired since the socket was opened.
+    const entered = enter(context, operation.cost)
+    const argumentsFor = (caller: Caller | undefined): ExecutionArgs =>
+      executionArgs(context, id, payload, operation, caller)
+    return entered instanceof Promise ? entered.then(argumentsFor) : argumentsFor(entered)
+  }
+
+  const executionArgs = (
+    context: SocketContext,
+    id: string,
+    payload: SubscribePayload,
+    operation: CheckedOperation,
+    caller: Caller | undefined,
+  ): ExecutionArgs => {
     const { operationName = null } = payload
-    const operation = operationOf(payload.query, operationName)
     const { document, definition } = operation
     const variables = payload.variables ?? {}
     const { coerced, errors } = getVariableValues(schema, definition.variableDefinitions ?? [], variables)
     if (errors) {
       throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
-    // A token is looked at for every operation: it may have expired since the socket was opened.
-    const caller = callerOf(tokens, context.connectionParams)
     if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
       const args: SharedArgs = {
         schema,
@@ -105,22 +153,36 @@ export const createSocketOperations = (
       return args
     }
     const { idempotencyKey, traceparent } = payload.extensions ?? {}
-    const contextValue = createContext({
+    const incoming = {
       caller,
+      apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+      address: () => context.extra.origin.address,
+    }
+    const args = { schema, document, operationName, variableValues: variables }
+    if (definition.operation === 'subscription') {
+      return { ...args, contextValue: createContext({ ...incoming, deadline: undefined }) }
+    }
+    context.extra.executing.add(id)
+    executing.add(context.extra.executing)
+    const { deadline, expired } = begin()
+    const timed: TimedArgs = {
+      ...args,
+      contextValue: createContext({ ...incoming, deadline }),
+      deadline,
+      expired,
+    }
+    return timed
+  }
+
+  const begin = (): Pick<TimedArgs, 'deadline' | 'expired'> => {
+    let expire: (result: ExecutionResult) => void = () => undefined
+    const expired = new Promise<ExecutionResult>((resolve) => {
+      expire = resolve
     })
-    if (definition.operation !== 'subscription') {
-      context.extra.executing.add(id)
-      executing.add(context.extra.executing)
-    }
-    return {
-      schema,
-      document,
-      operationName,
-      variableValues: variables,
-      contextValue,
-    }
+    const late = asGraphqlError(new VotestreamError('TIMEOUT'))
+    return { deadline: deadlines.begin(() => expire({ errors: [late] })), expired }
   }
 
   return {
@@ -135,7 +197,7 @@ export const createSocketOperations = (
             extra.close(CloseCode.TooManyInitialisationRequests, 'Too many sockets of this user')
             return true
           }
-          const unwatch = watchExpiry(expiryOf(options, caller, connectionParams, extra))
+          const unwatch = watchExpiry(expiryOf(options, caller, extra))
           extra.forget = () => {
             unwatch()
             leave()
@@ -147,12 +209,16 @@ export const createSocketOperations = (
         }
       },
       onSubscribe(context, id, payload) {
+        const refuse = (error: unknown) => [error instanceof GraphQLError ? error : asGraphqlError(error)]
         try {
-          return prepare(context, id, payload)
+          const prepared = prepare(context, id, payload)
+          return prepared instanceof Promise ? prepared.catch(refuse) : prepared
         } catch (error) {
-          return [error instanceof GraphQLError ? error : asGraphqlError(error)]
+          return refuse(error)
         }
       },
+      // Only what is followed is not timed, and that is not executed here.
+      execute: (args) => executeInTime(args as TimedArgs),
       subscribe: (args) => (isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)),
       onNext: (_context, _id, _payload, _args, result) => format(result),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
@@ -172,22 +238,24 @@ export const createSocketOperations = (
 
 const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
 
+const executeInTime = async ({ deadline, expired, ...args }: TimedArgs): Promise<ExecutionResult> => {
+  try {
+    return await Promise.race([execute(args), expired])
+  } finally {
+    deadline.done()
+  }
+}
+
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (
   { tokens, expiryGraceMs }: SocketOperationsOptions,
-  { expiresAtMs }: Caller,
-  parameters: SocketContext['connectionParams'],
+  caller: Caller,
   { executing, close }: Extra,
 ): TokenExpiryOptions => ({
-  expiresAtMs,
+  expiresAtMs: caller.expiresAtMs,
   graceMs: expiryGraceMs,
-  valid() {
-    try {
-      return callerOf(tokens, parameters) !== undefined
-    } catch {
-      return false
-    }
-  },
+  valid: () => tokens.stillValid(caller),
+  onRevocation: tokens.onRevocation,
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
@@ -214,9 +282,16 @@ const callerOf = (
   tokens: SocketOperationsOptions['tokens'],
   parameters: Readonly<Record<string, unknown>> | undefined,
 ): Caller | undefined => {
-  const authorization = parameters?.Authorization ?? parameters?.authorization
-  return authorization == null ? undefined : tokens.verify(bearerToken(authorization))
+  const authorization = authorizationOf(parameters)
+  return authorization === undefined ? undefined : tokens.verify(bearerToken(authorization))
 }
+
+const authorizationOf = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
+  parameters?.Authorization ?? parameters?.authorization ?? undefined
+
+/** A browser can only send it when it connects. */
+const apiKeyOf = ({ extra, connectionParams }: SocketContext): string | string[] | undefined =>
+  extra.origin.apiKey ?? textOf(connectionParams?.['x-api-key'])
 
 /** What is no text is not taken for the absence of one. */
 const textOf = (value: unknown): string | undefined => (value == null ? undefined : String(value))

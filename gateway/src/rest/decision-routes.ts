@@ -33,9 +33,11 @@ export const decisionRoutes =
           },
         },
       },
-      async ({ params, body: { verdict }, caller }) => {
+      async (request) => {
+        const { params, body, caller } = request
+        const { verdict } = body
         const { vote_id: vote } = requireIds({ vote_id: ids.parseVoteId(params.vote_id) })
-        await decisions.decide(caller, vote, verdict)
+        await decisions.decide(caller, vote, verdict, request.deadline)
         return { vote_id: params.vote_id, verdict }
       },
     )

@@ -31,11 +31,12 @@ export const eventRoutes =
           },
         },
       },
-      async ({ body, caller }, reply) => {
+      async (request, reply) => {
+        const { body, caller } = request
         requireIds({ user_id: ids.parseUserId(body.user_id) })
         refuseRepeatedNames(body.contestants)
         requireOwn(caller, body.user_id)
-        const { record, id, contestantIds } = await events.create(caller, {
+        const draft = {
           name: body.event_name,
           contestants: body.contestants.map((contestant) => ({
             name: contestant.contestant_name,
@@ -44,7 +45,8 @@ export const eventRoutes =
           })),
           opensAtMs: null,
           closesAtMs: null,
-        })
+        }
+        const { record, id, contestantIds } = await events.create(caller, draft, request.deadline)
         reply.code(201)
         return {
           event_id: id,
@@ -82,9 +84,10 @@ export const eventRoutes =
           },
         },
       },
-      async ({ body, params, caller }) => {
+      async (request) => {
+        const { body, params, caller } = request
         refuseBody(body)
-        const { record, id } = await events.close(caller, parse(params.event_id))
+        const { record, id } = await events.close(caller, parse(params.event_id), request.deadline)
         return { event_id: id, event_name: record.name, status: 'closed' as const }
       },
     )

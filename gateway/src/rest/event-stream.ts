@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Viewer } from '../live/audience.js'
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -19,9 +19,14 @@ export interface EventStream {
 }
 
 /**
+ * @param headers what every answer has
  * @param lastEventId what the client saw last: it is not shown again, when it is the first there is
  */
-export const openEventStream = (response: ServerResponse, lastEventId: string | undefined): EventStream => {
+export const openEventStream = (
+  response: ServerResponse,
+  headers: OutgoingHttpHeaders,
+  lastEventId: string | undefined,
+): EventStream => {
   const seen = lastEventId === undefined ? undefined : Buffer.from(`id: ${lastEventId}\n`)
   let begin: () => void = () => undefined
   const begun = new Promise<void>((resolve) => {
@@ -35,8 +40,8 @@ export const openEventStream = (response: ServerResponse, lastEventId: string | 
 
   const writeHead = (): void => {
     response.writeHead(200, {
+      ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
       // For proxies that would otherwise gather the answer.
       'x-accel-buffering': 'no',
     })

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@fastify/type-provider-typebox'
@@ -29,6 +30,7 @@ export const leaderboardRoutes =
     liveBoards,
     broadcasts,
     connections,
+    tokens,
     leaderboardMaxAgeSeconds,
     expiryGraceMs,
     drainMs,
@@ -87,7 +89,7 @@ export const leaderboardRoutes =
               description: 'Each event holds what `leaderboard` answers.',
               content: { 'text/event-stream': { schema: Type.String() } },
             },
-            ...schemas.failures([...FAILURES, 'RATE_LIMITED', 'OVERLOADED']),
+            ...schemas.failures([...FAILURES, 'OVERLOADED']),
           },
         },
       },
@@ -99,7 +101,10 @@ export const leaderboardRoutes =
         reply.raw.once('close', leavePlaces)
         const { number, contestants } = event.record
         const lastEventId = headers['last-event-id']
-        const stream = openEventStream(reply.raw, lastEventId === undefined ? undefined : String(lastEventId))
+        // The framework's own part in the answer ends here.
+        const answerHeaders = reply.getHeaders() as OutgoingHttpHeaders
+        const seen = lastEventId === undefined ? undefined : String(lastEventId)
+        const stream = openEventStream(reply.raw, answerHeaders, seen)
         const make = async (): Promise<AsyncIterator<Payload>> => {
           const boards = liveBoards.watch(number, contestants.length)
           return {
@@ -122,7 +127,8 @@ export const leaderboardRoutes =
         const unwatch = watchExpiry({
           expiresAtMs: caller.expiresAtMs,
           graceMs: expiryGraceMs,
-          valid: () => Date.now() < caller.expiresAtMs,
+          valid: () => tokens.stillValid(caller),
+          onRevocation: tokens.onRevocation,
           busy: () => false,
           onExpired: leave,
         })
@@ -137,7 +143,9 @@ export const leaderboardRoutes =
         } catch (error) {
           // Before anything was shown the answer is an error like any other; behind it, the client comes back for one.
           const { status, headers: problemHeaders, body } = problemAnswer(toVotestreamError(error))
-          if (!reply.raw.headersSent) reply.raw.writeHead(status, problemHeaders).write(body)
+          if (!reply.raw.headersSent) {
+            reply.raw.writeHead(status, { ...answerHeaders, ...problemHeaders }).write(body)
+          }
         }
         stream.end()
         return reply

@@ -4,6 +4,7 @@ import { CHANNEL } from '@votestream/schema/votes'
 import type { Static } from 'typebox'
 import { attemptOf, traceIdOf } from '../attempts.js'
 import type { Caller } from '../caller.js'
+import type { Deadline } from '../deadlines.js'
 import { requireIds, requireOwn } from '../identifiers.js'
 import { parseDateTime } from '../text-fields.js'
 import type { Voting } from '../voting.js'
@@ -14,6 +15,7 @@ export interface SubmitVoteRequest {
   readonly body: Static<typeof submitVoteBody>
   readonly headers: IncomingHttpHeaders
   readonly caller: Caller
+  readonly deadline: Deadline
 }
 
 export type SubmitVote = (request: SubmitVoteRequest) => Promise<Static<typeof submitVoteAnswer>>
@@ -21,7 +23,7 @@ export type SubmitVote = (request: SubmitVoteRequest) => Promise<Static<typeof s
 /** The operation as REST has it. @throws VotestreamError INVALID_ID, INVALID_FIELDS, WRONG_USER, and those of Voting.submit */
 export const createSubmitVote =
   ({ voting, ids }: { readonly voting: Pick<Voting, 'submit'>; readonly ids: OpaqueIds }): SubmitVote =>
-  async ({ body, headers, caller }) => {
+  async ({ body, headers, caller, deadline }) => {
     const { user_id: userId, client_timestamp: clientTimestamp, meta } = body
     const named = requireIds({
       // What equals the token's own is well-formed.
@@ -31,7 +33,7 @@ export const createSubmitVote =
     })
     const attempt = attemptOf(headers['idempotency-key'])
     requireOwn(caller, userId)
-    const { voteId } = await voting.submit(caller, {
+    const ballot = {
       event: named.event_id,
       contestant: named.contestant_id,
       attempt,
@@ -40,6 +42,7 @@ export const createSubmitVote =
       appVersion: meta?.app_version ?? '',
       channel: CHANNEL.rest,
       traceId: traceIdOf(headers.traceparent),
-    })
+    }
+    const { voteId } = await voting.submit(caller, ballot, deadline)
     return { vote_id: voteId }
   }

@@ -13,9 +13,6 @@ export const voteRoutes =
     app.post(
       SUBMIT_VOTE_PATH,
       {
-        // A timer and an abort signal for each vote would cost more than its parsing; how long a vote may wait
-        // is bounded by the intake.
-        config: { untimed: true },
         schema: {
           operationId: 'submitVote',
           tags: ['votes'],
@@ -43,7 +40,10 @@ export const voteRoutes =
           },
         },
       },
-      submitVote,
+      (request) => {
+        const { body, headers, caller } = request
+        return submitVote({ body, headers, caller, deadline: request.deadline })
+      },
     )
 
     app.get(

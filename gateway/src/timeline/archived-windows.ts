@@ -1,6 +1,6 @@
-import type { ClickHouseClient } from '@votestream/infra/clickhouse'
-import { VotestreamError } from '@votestream/schema/errors'
 import type { ContestantIndex, EventNumber } from '@votestream/schema/numbers'
+import { type ArchiveQueries, archiveUnavailable } from '../archive-queries.js'
+import type { Deadline } from '../deadlines.js'
 import type { TallyPosition } from './recent-windows.js'
 import type { WindowVotes } from './timelines.js'
 
@@ -10,7 +10,7 @@ export interface ArchivedWindows {
    * @throws VotestreamError RESULTS_UNAVAILABLE while the archive is away, or so far behind that something from
    * before the cut may be missing.
    */
-  read(range: ArchivedRange): Promise<WindowVotes[]>
+  read(range: ArchivedRange, deadline?: Deadline): Promise<WindowVotes[]>
 }
 
 export interface ArchivedRange {
@@ -33,32 +33,17 @@ interface Archived {
   readonly latestMs: number
 }
 
-export const createArchivedWindows = (clickhouse: Pick<ClickHouseClient, 'query'>): ArchivedWindows => {
-  const select = async <Row>(query: string, values: Record<string, unknown>): Promise<Row[]> => {
-    try {
-      const result = await clickhouse.query({
-        query,
-        query_params: values,
-        format: 'JSONEachRow',
-        clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
-      })
-      return await result.json<Row>()
-    } catch (cause) {
-      throw unavailable(cause)
-    }
-  }
-
-  return {
-    async read({ event, windowMs, startMs, endMs, cutMs, positions }) {
-      // How far it is is asked first: what is archived by then is there when the votes are read.
-      const archived = await select<Archived>(POSITIONS_QUERY, { event })
-      const behind = positions.find((position) => !holdsBefore(cutMs, position, archived))
-      if (behind) throw unavailable(new Error(`the archive of shard ${behind.shard} is behind`))
-      const seconds = { start: startMs / 1_000, end: endMs / 1_000, window: windowMs / 1_000 }
-      return select<WindowVotes & { contestant: ContestantIndex }>(VOTES_QUERY, { event, ...seconds })
-    },
-  }
-}
+export const createArchivedWindows = ({ select }: ArchiveQueries): ArchivedWindows => ({
+  async read({ event, windowMs, startMs, endMs, cutMs, positions }, deadline) {
+    // How far it is is asked first: what is archived by then is there when the votes are read.
+    const archived = await select<Archived>(POSITIONS_QUERY, { event }, deadline)
+    const behind = positions.find((position) => !holdsBefore(cutMs, position, archived))
+    if (behind) throw archiveUnavailable(new Error(`the archive of shard ${behind.shard} is behind`))
+    const seconds = { start: startMs / 1_000, end: endMs / 1_000, window: windowMs / 1_000 }
+    type Row = WindowVotes & { contestant: ContestantIndex }
+    return select<Row>(VOTES_QUERY, { event, ...seconds }, deadline)
+  },
+})
 
 /**
  * Whether everything of the event from before the cut is archived in a shard. Time does not go back in its log:
@@ -86,6 +71,3 @@ SELECT intDiv(toUnixTimestamp(minute), {window:UInt32}) * {window:UInt32} * 1000
 FROM votes_per_minute
 WHERE event = {event:UInt32} AND minute >= toDateTime({start:UInt32}) AND minute < toDateTime({end:UInt32})
 GROUP BY startMs, contestant`
-
-const unavailable = (cause: unknown): VotestreamError =>
-  new VotestreamError('RESULTS_UNAVAILABLE', { retryAfterSeconds: 1, cause })

@@ -1,6 +1,8 @@
 import type { ContestantIndex } from '@votestream/schema/numbers'
-import { type Caller, requireScope } from '../caller.js'
+import type { Caller } from '../caller.js'
+import { type Deadline, requireTime } from '../deadlines.js'
 import type { CatalogEvent } from '../event-catalog.js'
+import { authorize } from '../policy.js'
 import type { ArchivedWindows } from './archived-windows.js'
 import type { RecentWindows } from './recent-windows.js'
 import { floorTo, planTimeline, type TimelineRequest } from './timeline-plan.js'
@@ -17,9 +19,14 @@ export interface WindowVotes {
 export interface Timelines {
   /**
    * By start, then in the event's own order; windows and contestants without votes are left out.
-   * @throws VotestreamError WRONG_SCOPE, INVALID_FIELDS, RESULTS_UNAVAILABLE
+   * @throws VotestreamError WRONG_SCOPE, INVALID_FIELDS, RESULTS_UNAVAILABLE, TIMEOUT
    */
-  read(caller: Caller, event: CatalogEvent, request: TimelineRequest): Promise<WindowVotes[]>
+  read(
+    caller: Caller,
+    event: CatalogEvent,
+    request: TimelineRequest,
+    deadline?: Deadline,
+  ): Promise<WindowVotes[]>
 }
 
 interface TimelinesOptions {
@@ -29,23 +36,15 @@ interface TimelinesOptions {
 }
 
 export const createTimelines = ({ recent, archived, now = Date.now }: TimelinesOptions): Timelines => ({
-  async read(caller, { record: { number, contestants } }, request) {
-    requireScope(caller, 'results:read')
+  async read(caller, { record: { number, contestants } }, request, deadline) {
+    authorize('timeline', caller)
     const plan = planTimeline(request, contestants.length, now())
     const { windowMs, startMs, endMs, cutMs } = plan
     // Redis is asked first: what was counted in it by then the archive is asked to have, as far as it is old.
     const { votes, positions } = await recent.read(number, Math.max(startMs, cutMs), endMs)
-    const older =
-      startMs < cutMs
-        ? await archived.read({
-            event: number,
-            windowMs,
-            startMs,
-            endMs: Math.min(endMs, cutMs),
-            cutMs,
-            positions,
-          })
-        : []
+    requireTime(deadline)
+    const range = { event: number, windowMs, startMs, endMs: Math.min(endMs, cutMs), cutMs, positions }
+    const older = startMs < cutMs ? await archived.read(range, deadline) : []
     return addUp([...older, ...votes], windowMs)
   },
 })

@@ -13,6 +13,7 @@ import { eventNumber, shardNumber, shardOf, voterNumber } from '@votestream/sche
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { decideSubject, voteSubject } from '@votestream/schema/subjects'
 import { type Decision, decideReply, decideRequest, logMessage, VERDICT } from '@votestream/schema/votes'
+import { createArchiveQueries } from '../../src/archive-queries.js'
 import { createArchivedVotes } from '../../src/archived-votes.js'
 import { createDecidedLogs, createDecisions, type Decisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
@@ -72,7 +73,7 @@ describe('deciding on a vote', function () {
     createDecisions({
       store: (call) => call(),
       catalog: { get: async (number) => (number === event ? known : undefined) },
-      archive: createArchivedVotes(clickhouse),
+      archive: createArchivedVotes(createArchiveQueries({ clickhouse, timeoutMs: 5_000 })),
       logs: createDecidedLogs({ nats, shards: SHARDS, ackDeadlineMs }),
       shards: SHARDS,
       archiveWaitMs,

@@ -2,36 +2,55 @@ import { watchCatalog } from '@votestream/infra/catalog'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { type Buckets, openBuckets } from '@votestream/infra/streams'
+import { type Buckets, openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { contestantIndex, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { Decision, Submission } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
+import { Registry } from 'prom-client'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { Admission } from '../../src/admission/admission.js'
+import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
+import { createKeyUsage } from '../../src/admission/key-usage.js'
+import type { Limits } from '../../src/admission/limits.js'
+import { createQuotaLedger } from '../../src/admission/quota-ledger.js'
+import { createQuotas, type SharedQuotas } from '../../src/admission/quotas.js'
+import { createUsagePlans, type UsagePlans } from '../../src/admission/usage-plans.js'
 import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
 import { createClientAddresses } from '../../src/client-address.js'
+import { createCrossOrigin } from '../../src/cross-origin.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
+import { guardAccounts } from '../../src/guarded-accounts.js'
+import type { HttpLimits } from '../../src/http-limits.js'
 import { createHttpServer } from '../../src/http-server.js'
 import type { Patience } from '../../src/live/audience.js'
 import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts, type LiveConnections } from '../../src/live/open-counts.js'
+import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
+import { watchRevocations } from '../../src/revocations.js'
+import { createRevoking } from '../../src/revoking.js'
+import { createSecurityEvents, pseudonyms } from '../../src/security-events.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
+import type { TlsFiles } from '../../src/tls-files.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
+import { createTestAdmission, HIGH_LIMITS } from '../test-admission.js'
+
+type AdmissionKeys = Parameters<typeof createTestAdmission>[0]
 
 /** A gateway over a real broker; what stands behind the votes is the test's to say. */
 export interface TestGateway {
@@ -43,6 +62,9 @@ export interface TestGateway {
   readonly tokens: Tokens
   readonly accounts: Accounts
   readonly events: Events
+  readonly usagePlans: UsagePlans
+  readonly apiKeys: WatchedApiKeys
+  readonly quotas: SharedQuotas
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
   readonly submissions: Submission[]
@@ -59,6 +81,8 @@ export interface TestGateway {
   timeline: Timelines['read']
   voteStatus: () => Promise<VoteStatus>
   nowMs: () => number
+  /** Other limits for what comes from now on; undefined: none that a test comes to. */
+  limit(limits: Partial<Limits> | undefined, keys?: Pick<AdmissionKeys, 'keys' | 'quotas'>): void
   /** Messages in the buckets: a request that writes nothing leaves it as it is. */
   written(): Promise<number>
   userToken(voter: number, scopes?: readonly Scope[]): string
@@ -70,6 +94,8 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
   voter: voter === undefined ? undefined : voterNumber(voter),
   userId: undefined,
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: Number.POSITIVE_INFINITY,
+  tokenId: '',
   scopes: new Set(scopes),
 })
 
@@ -83,11 +109,26 @@ export const SOCKET_LIMITS: SocketLimits = {
   expiryGraceMs: 200,
   drainMs: 100,
   pingEveryMs: 4_000,
+  perSecondMax: 10_000,
+  idleMs: 600_000,
+  lifeMs: 7_200_000,
+  stages: [],
 }
 
 export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAtMs: 1_700_000_000_000 }
 
-export const startTestGateway = async (): Promise<TestGateway> => {
+export interface TestGatewayOptions {
+  readonly limits?: Partial<HttpLimits>
+  readonly sockets?: Partial<SocketLimits>
+  /** Pages of these may call. */
+  readonly origins?: readonly string[]
+  readonly tls?: TlsFiles
+  readonly hstsSeconds?: number
+}
+
+export const startTestGateway = async (options: TestGatewayOptions = {}): Promise<TestGateway> => {
+  const limits = { requestTimeoutMs: 10_000, ...options.limits }
+  const crossOrigin = createCrossOrigin(options.origins ?? [])
   const servers = await startServersForTest(['nats'])
   const logger = createLogger('gateway-test', 'silent')
   const nats = await connectNats({ url: servers.get('nats').url, name: 'gateway-test', logger })
@@ -97,8 +138,27 @@ export const startTestGateway = async (): Promise<TestGateway> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
-  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600, now })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
+  const revocationsBucket = await openRevocationsBucket(nats, 1)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const tokens = createTokens({
+    secret: 'another secret for the tests',
+    ids,
+    ttlSeconds: 3_600,
+    now,
+    revocations,
+  })
+  // For logins no time passes: who has to wait does so however long a test takes.
+  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
+    {
+      throttle: createLoginThrottle({ now: () => 0 }),
+      security,
+      pseudonym: pseudonyms('a third secret'),
+      ids,
+    },
+  )
   const intake: VoteIntake = {
     submit(submission) {
       gateway.submissions.push(submission)
@@ -129,6 +189,11 @@ export const startTestGateway = async (): Promise<TestGateway> => {
       },
     },
   })
+  const planBuckets = await openPlanBuckets(nats, 1)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
+  const apiKeys = await watchApiKeys({ bucket: planBuckets.usagePlans, required: false, now, logger })
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger })
   const liveBoards = createLiveBoards({ nats, results, shards: 1, logger })
   const broadcasts = createBroadcasts({ patience: PATIENCE })
   const connections: LiveConnections = {
@@ -136,24 +201,42 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     addresses: createOpenCounts(CONNECTION_LIMITS.perAddress),
   }
   const clientAddresses = createClientAddresses(['127.0.0.1'])
+  let limited: Admission | undefined
+  const high = createTestAdmission({ tokens, addressOf: clientAddresses.of })
+  const current = () => limited ?? high
+  const admission: Admission = {
+    enter: (...given) => current().enter(...given),
+    enterOpen: (...given) => current().enterOpen(...given),
+    visit: (...given) => current().visit(...given),
+    originOf: (...given) => current().originOf(...given),
+    enterFrom: (...given) => current().enterFrom(...given),
+    charge: (...given) => current().charge(...given),
+  }
   const graphql = createGraphql({
     accounts,
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     broadcasts,
     liveVotes: createLiveVotes({ results }),
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
+    admission,
     ids,
     logger,
     now,
     introspection: true,
     connections,
     addressOf: clientAddresses.of,
-    sockets: SOCKET_LIMITS,
+    sockets: { ...SOCKET_LIMITS, ...options.sockets },
+    limits,
+    crossOrigin,
   })
   const missing = () => (nats.connected() ? [] : ['NATS'])
   const app = await createHttpServer({
@@ -162,6 +245,7 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,
@@ -172,7 +256,10 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     drainMs: SOCKET_LIMITS.drainMs,
     logger,
     missing,
-    handlerTimeoutMs: 10_000,
+    limits,
+    crossOrigin,
+    tls: options.tls,
+    hstsSeconds: options.hstsSeconds,
     doors: [graphql.door],
     plugins: [graphql.routes],
   })
@@ -185,6 +272,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     tokens,
     accounts,
     events,
+    usagePlans,
+    apiKeys,
+    quotas,
     broadcasts,
     connections,
     submissions: [],
@@ -198,6 +288,16 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
     voteStatus: async () => 'processed',
     nowMs: Date.now,
+    limit(limits, keys) {
+      limited =
+        limits &&
+        createTestAdmission({
+          tokens,
+          addressOf: clientAddresses.of,
+          limits: { ...HIGH_LIMITS, ...limits },
+          ...keys,
+        })
+    },
     async written() {
       const infos = ['accounts', 'credentials', 'events'].map((bucket) =>
         nats.jsm.streams.info(`KV_${bucket}`),
@@ -208,6 +308,9 @@ export const startTestGateway = async (): Promise<TestGateway> => {
     applicationToken: (scopes) => tokens.issue({ scopes }),
     async stop() {
       await app.close()
+      await quotas.stop()
+      apiKeys.stop()
+      revocations.stop()
       catalog.stop()
       await nats.close()
       await servers.stop()

@@ -15,6 +15,7 @@ import {
   windowKey,
   windowStart,
 } from '@votestream/schema/redis-keys'
+import { createArchiveQueries } from '../../src/archive-queries.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createArchivedWindows } from '../../src/timeline/archived-windows.js'
 import { createRecentWindows } from '../../src/timeline/recent-windows.js'
@@ -133,7 +134,7 @@ describe('A timeline', function () {
     } as const
     const timelines = createTimelines({
       recent: createRecentWindows({ redis, shards: SHARDS }),
-      archived: createArchivedWindows(clickhouse),
+      archived: createArchivedWindows(createArchiveQueries({ clickhouse, timeoutMs: 5_000 })),
       now: () => nowMs,
     })
     return timelines.read(callerOf(9), projectEvent(createOpaqueIds('a secret for the tests'))(record), {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readGatewayEnvironment } from '../../src/environment.js'
+import { limitsOf, readGatewayEnvironment } from '../../src/environment.js'
 
 const secrets = { JWT_SECRET: 'j'.repeat(32), ID_SECRET: 'i'.repeat(32) }
 
@@ -21,6 +21,26 @@ describe('the environment', () => {
     )
   })
 
+  it('has limits that are raised up to what an account may have, and never switched off', () => {
+    const { service, apis, user, address } = limitsOf(readGatewayEnvironment(secrets))
+    assert.deepEqual(service, { perSecond: 10_000, burst: 5_000 })
+    assert.deepEqual(Object.values(apis), [undefined, undefined, undefined])
+    assert.ok(user.perSecond < address.perSecond && address.perSecond < service.perSecond)
+    const raised = readGatewayEnvironment({ ...secrets, RATE_LIMIT: '250000', REST_RATE_BURST: '7' })
+    assert.deepEqual(limitsOf(raised).service, { perSecond: 250_000, burst: 5_000 })
+    assert.deepEqual(limitsOf(raised).apis.rest, { perSecond: 250_000, burst: 7 })
+    for (const name of [
+      'RATE_LIMIT',
+      'RATE_BURST',
+      'GRAPHQL_RATE_LIMIT',
+      'USER_RATE_LIMIT',
+      'ADDRESS_RATE_BURST',
+    ]) {
+      for (const value of ['0', '-1', '250001', '1.5', 'none'])
+        assert.throws(() => readGatewayEnvironment({ ...secrets, [name]: value }), new RegExp(`${name}: `))
+    }
+  })
+
   it('asks for long secrets in production', () => {
     const short = { JWT_SECRET: 'short', ID_SECRET: 'short' }
     readGatewayEnvironment(short)
@@ -29,5 +49,51 @@ describe('the environment', () => {
       /JWT_SECRET[\s\S]*ID_SECRET/,
     )
     readGatewayEnvironment({ ...secrets, NODE_ENV: 'production' })
+  })
+
+  it('takes lower bounds than those of an API gateway, and no higher ones', () => {
+    const bounds = { REQUEST_BYTES_MAX: 10_485_760, RESPONSE_BYTES_MAX: 10_485_760, HEADER_BYTES_MAX: 10_240 }
+    for (const [name, most] of Object.entries(bounds)) {
+      const read = (value: number) => readGatewayEnvironment({ ...secrets, [name]: String(value) })
+      assert.equal(read(most)[name as keyof typeof bounds], most)
+      assert.equal(read(2_048)[name as keyof typeof bounds], 2_048)
+      assert.throws(() => read(most + 1), new RegExp(name))
+    }
+  })
+
+  it('takes ten stages at most, each with a name of its own', () => {
+    const read = (stages: string) =>
+      readGatewayEnvironment({ ...secrets, WEBSOCKET_STAGES: stages }).WEBSOCKET_STAGES
+    assert.deepEqual(read(' prod, beta-1 '), ['prod', 'beta-1'])
+    const ten = Array.from({ length: 10 }, (_, index) => `s${index}`)
+    assert.equal(read(ten.join(',')).length, 10)
+    assert.throws(() => read([...ten, 's10'].join(',')), /WEBSOCKET_STAGES: names 11 stages; there may be 10/)
+    assert.throws(() => read('prod,prod'), /twice/)
+    for (const name of ['a/b', 'a b', '../x', 'ä']) assert.throws(() => read(name), /is no name/)
+  })
+
+  it('takes origins one by one', () => {
+    const read = (origins: string) =>
+      readGatewayEnvironment({ ...secrets, CORS_ORIGINS: origins }).CORS_ORIGINS
+    assert.deepEqual(read('https://a.example, http://localhost:3000'), [
+      'https://a.example',
+      'http://localhost:3000',
+    ])
+    for (const faulty of [
+      '*',
+      'a.example',
+      'https://a.example/',
+      'https://a.example/x',
+      'null',
+      'HTTPS://A.example',
+    ]) {
+      assert.throws(() => read(faulty), /CORS_ORIGINS/, faulty)
+    }
+  })
+
+  it('takes a certificate with its key alone', () => {
+    assert.throws(() => readGatewayEnvironment({ ...secrets, TLS_CERT_FILE: 'a' }), /TLS_KEY_FILE/)
+    assert.throws(() => readGatewayEnvironment({ ...secrets, TLS_KEY_FILE: 'a' }), /TLS_CERT_FILE/)
+    readGatewayEnvironment({ ...secrets, TLS_CERT_FILE: 'a', TLS_KEY_FILE: 'b' })
   })
 })

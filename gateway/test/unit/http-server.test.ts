@@ -30,7 +30,7 @@ describe('the public port', () => {
   before(async () => {
     app = await createInertServer({
       accounts: { register: () => login(), login: () => login() },
-      handlerTimeoutMs: 50,
+      limits: { requestTimeoutMs: 50 },
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
     const address = app.server.address()

@@ -142,6 +142,7 @@ export const startSmallSystem = async (options: SmallSystemOptions): Promise<Sma
         ID_SECRET,
         SHARDS: String(shards),
         SOCKETS_PER_ADDRESS_MAX: '1000000',
+        SOCKETS_PER_SECOND_MAX: '1000000',
         LOG_LEVEL: 'warn',
         ...options.env,
       },

@@ -1,5 +1,6 @@
 // Viewers of a live board, in a process of their own: when they received it is when it was seen.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js'
 import { monotonicMs } from './clock.js'
 import { createLatencies } from './latencies.js'
@@ -9,6 +10,8 @@ import type { ViewersNews, ViewersOrder } from './viewers.js'
 
 /** So many connections are opened at once. */
 const OPENING = 100
+/** Fewer than a gateway lets in by default (SOCKETS_PER_SECOND_MAX). */
+const OPENED_PER_SECOND = 400
 /** So many viewers, evenly among all, look at what is on each board; the others only at how old it is. */
 const OBSERVERS = 8
 
@@ -50,7 +53,7 @@ const watch = async (order: Extract<ViewersOrder, { do: 'watch' }>): Promise<voi
       viewers.push(viewer)
       return viewer.shown
     })
-    await Promise.all(some)
+    await Promise.all([...some, pause((1_000 * some.length) / OPENED_PER_SECOND)])
   }
   tell({ is: 'watching', before: observers[0]?.totals() ?? [] })
 }

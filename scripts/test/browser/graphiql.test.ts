@@ -48,10 +48,15 @@ describe('GraphiQL', function () {
     const [voter, watcher] = [await system.makePerson(), await system.makePerson()]
     const page = await browser.newPage()
     const foreign: string[] = []
+    const complaints: string[] = []
     page.on('request', (request) => {
       const url = new URL(request.url())
       if (url.hostname !== '127.0.0.1' && !['data:', 'blob:'].includes(url.protocol)) foreign.push(url.href)
     })
+    page.on('console', (message) => {
+      if (/content.security.policy/i.test(message.text())) complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => complaints.push(error.message))
     await page.goto(`${system.base}/graphiql`)
     const headers = { Authorization: `Bearer ${voter.token}` }
     const eventId = event.event_id
@@ -94,5 +99,40 @@ describe('GraphiQL', function () {
     await run(page)
     await answer(page, '"status": "PROCESSED"')
     assert.deepEqual(foreign, [])
+    assert.deepEqual(complaints, [])
+  })
+
+  it('each page of ours keeps its own policy, which lets no script in and nobody frame it', async () => {
+    for (const path of ['/', '/v1/docs', '/graphiql']) {
+      const page = await browser.newPage()
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(error.message))
+      const answer = await page.goto(system.base + path, { waitUntil: 'networkidle' })
+      const policy = answer?.headers()['content-security-policy'] ?? ''
+      assert.match(policy, /default-src 'none'.*frame-ancestors 'none'/, path)
+      assert.doesNotMatch(policy, /script-src[^;]*unsafe/, path)
+      assert.ok(((await page.locator('body').textContent()) ?? '').length > 50, path)
+      assert.deepEqual(complaints, [], path)
+      await page.close()
+    }
+  })
+
+  it('the documents of REST send a request and show its answer', async () => {
+    const page = await browser.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => {
+      if (/content.security.policy/i.test(message.text())) complaints.push(message.text())
+    })
+    await page.goto(`${system.base}/v1/docs`)
+    await page.locator('#operations-accounts-login .opblock-summary-control').click()
+    await page.locator('#operations-accounts-login .try-out__btn').click()
+    await page.locator('#operations-accounts-login .execute').click()
+    const answer = page.locator('#operations-accounts-login .live-responses-table .response-col_status')
+    await answer.filter({ hasText: /\d{3}/ }).first().waitFor()
+    assert.deepEqual(complaints, [])
+    await page.close()
   })
 })

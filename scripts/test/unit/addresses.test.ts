@@ -32,6 +32,13 @@ describe('the table of addresses', () => {
   })
 })
 
+describe('the address of the gateway', () => {
+  it('is one of TLS where there is a certificate', () => {
+    const given = { TLS_CERT_FILE: 'cert.pem', TLS_KEY_FILE: 'key.pem' }
+    assert.equal(addressesOf(parseEnvironment(given, '/')).gatewayUrl, 'https://127.0.0.1:4000')
+  })
+})
+
 describe('a line of a log', () => {
   it('is shown when it is about an error', () => {
     assert.equal(importantText('{"level":50,"msg":"the disk is full"}'), 'the disk is full')

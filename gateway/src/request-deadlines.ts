@@ -1,0 +1,39 @@
+import { VotestreamError } from '@votestream/schema/errors'
+import type { FastifyInstance } from 'fastify'
+import type { Deadline, Deadlines, OpenDeadline } from './deadlines.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** How long its client waits for the answer. */
+    deadline: OpenDeadline
+  }
+  interface FastifyContextConfig {
+    /** Ends when its client leaves. */
+    untimed?: boolean
+  }
+}
+
+/**
+ * A request gets 504 when its time is up, and what is done for it ends then. The framework's own timeout takes a request
+ * whose body has arrived for one whose client has left, and forgets it.
+ */
+export const timeRequests = (app: FastifyInstance, deadlines: Pick<Deadlines, 'begin'>): void => {
+  // Set before any handler runs.
+  app.decorateRequest('deadline', null as never)
+  app.addHook('onRequest', (request, reply, next) => {
+    const { untimed = false } = request.routeOptions.config
+    const deadline = untimed ? UNTIMED : deadlines.begin(() => expire(reply))
+    request.deadline = deadline
+    // When its client has left before, and when all was sent.
+    reply.raw.once('close', () => (reply.raw.writableFinished ? deadline.done() : deadline.leave()))
+    next()
+  })
+}
+
+/** What is being sent already goes on. */
+const expire = (reply: { readonly sent: boolean; send(error: Error): unknown }): void => {
+  if (!reply.sent) reply.send(new VotestreamError('TIMEOUT'))
+}
+
+const FOR_EVER: Deadline = { over: false, signal: new AbortController().signal }
+const UNTIMED: OpenDeadline = { ...FOR_EVER, done: () => true, leave: () => undefined }
