@@ -94,16 +94,6 @@ export const startTestArchive = async (): Promise<TestArchive> => {
     }
   }
 
-  /** A lane that ends cuts its requests off, and a connection that was kept may go with them. */
-  const repeatable = async (query: string): Promise<void> => {
-    const isReset = (error: unknown) =>
-      error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
-    await clickhouse.command({ query }).catch((error: unknown) => {
-      if (!isReset(error)) throw error
-      return clickhouse.command({ query })
-    })
-  }
-
   const makeLogAnew = async (): Promise<void> => {
     await nats.jsm.streams.delete(voteStream(SHARD))
     await ensureVoteStreams(nats, { shards: SHARDS, replicas: 1 })
@@ -163,14 +153,14 @@ export const startTestArchive = async (): Promise<TestArchive> => {
       await assertWindows(within, replay)
     },
     async clear() {
-      await repeatable('SYSTEM START MERGES votes_log')
+      await clickhouse.command({ query: 'SYSTEM START MERGES votes_log' })
       await Promise.all(lanes.map((lane) => lane.stop()))
       lanes = []
       halts.clear()
       for (const shard of allShards(SHARDS)) await nats.jsm.streams.delete(voteStream(shard))
       await ensureVoteStreams(nats, { shards: SHARDS, replicas: 1 })
       await nats.jsm.streams.purge(DEAD_STREAM)
-      for (const table of TABLES) await repeatable(`TRUNCATE TABLE ${table}`)
+      for (const table of TABLES) await clickhouse.command({ query: `TRUNCATE TABLE ${table}` })
     },
     async stop() {
       await Promise.all(lanes.map((lane) => lane.stop()))
