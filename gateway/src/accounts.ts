@@ -8,9 +8,10 @@ import { VotestreamError } from '@votestream/schema/errors'
 import { type VoterNumber, voterNumber } from '@votestream/schema/numbers'
 import { ADMIN_SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
-import { type Caller, requireScope } from './caller.js'
+import type { Caller } from './caller.js'
 import { type Deadline, requireTime } from './deadlines.js'
 import type { Passwords } from './passwords.js'
+import { authorize } from './policy.js'
 import type { Store } from './store.js'
 import type { Tokens } from './tokens.js'
 
@@ -22,11 +23,21 @@ export interface Registration {
   readonly dateOfBirth: string
 }
 
+export interface Login {
+  readonly voter: VoterNumber
+  /** As it was registered. */
+  readonly username: string
+  readonly token: string
+}
+
 export interface Accounts {
   /** @throws VotestreamError WRONG_SCOPE, USERNAME_TAKEN, OVERLOADED, STORE_UNAVAILABLE, TIMEOUT (nothing was made) */
   register(caller: Caller, registration: Registration, deadline?: Deadline): Promise<VoterNumber>
-  /** @throws VotestreamError WRONG_CREDENTIALS, OVERLOADED, STORE_UNAVAILABLE */
-  login(username: string, password: string): Promise<{ voter: VoterNumber; username: string; token: string }>
+  /**
+   * @param address of the client
+   * @throws VotestreamError WRONG_CREDENTIALS, TOO_MANY_LOGINS, OVERLOADED, STORE_UNAVAILABLE
+   */
+  login(username: string, password: string, address: string): Promise<Login>
   /**
    * As it was registered; empty for an account that cannot log in.
    * @throws VotestreamError UNAUTHENTICATED for a number that no account has, STORE_UNAVAILABLE
@@ -92,7 +103,7 @@ export const createAccounts = ({
 
   return {
     async register(caller, registration, deadline) {
-      requireScope(caller, 'accounts:register')
+      authorize('register', caller)
       return create(registration, USER_SCOPES, deadline)
     },
     async login(username, password) {
@@ -120,7 +131,7 @@ export const createAccounts = ({
       if (await isTaken(username)) return
       try {
         await create({ username, password, email: '', dateOfBirth: '' }, ADMIN_SCOPES)
-        logger.info({ username }, 'the admin account was made')
+        logger.info({ event: 'admin-made' }, 'the admin account was made')
       } catch (error) {
         // Another gateway that starts at the same time was first.
         if (error instanceof VotestreamError && error.code === 'USERNAME_TAKEN') return

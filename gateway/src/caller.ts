@@ -12,21 +12,20 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>
   /** From then on the token is not valid, milliseconds since 1970. */
   readonly expiresAtMs: number
+  /** To the second. */
+  readonly issuedAtMs: number
+  /** Names the token, and does not tell it. */
+  readonly tokenId: string
 }
 
-/** @throws VotestreamError WRONG_SCOPE */
-export const requireScope = (caller: Caller, scope: Scope): void => {
-  if (!caller.scopes.has(scope)) throw new VotestreamError('WRONG_SCOPE')
+/** @throws VotestreamError UNAUTHENTICATED where no token was shown. */
+export const requireToken = (caller: Caller | undefined): Caller => {
+  if (!caller) throw new VotestreamError('UNAUTHENTICATED')
+  return caller
 }
 
 /** @throws VotestreamError WRONG_SCOPE for a token of no user. */
 export const callingUser = ({ voter }: Caller): VoterNumber => {
   if (voter === undefined) throw new VotestreamError('WRONG_SCOPE')
   return voter
-}
-
-/** @throws VotestreamError WRONG_SCOPE for a token without the scope, or of no user. */
-export const requireUser = (caller: Caller, scope: Scope): VoterNumber => {
-  requireScope(caller, scope)
-  return callingUser(caller)
 }

@@ -15,5 +15,7 @@ export interface ClientAddresses {
  */
 export const createClientAddresses = (proxies: readonly string[]): ClientAddresses => {
   const trust = proxyAddress.compile([...proxies])
-  return { trust, of: (request) => proxyAddress(request, trust) }
+  // Where nobody vouches for anybody it is the peer's, which every request is asked for.
+  const ofPeer = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
+  return { trust, of: proxies.length === 0 ? ofPeer : (request) => proxyAddress(request, trust) }
 }

@@ -157,17 +157,20 @@ export const refuseConnection = (error: Error & { code?: string }, socket: Socke
 }
 
 /** Answers with problem details on a connection that no request is read from any more, and closes it. */
-export const endConnection = (code: ErrorCode, socket: Duplex, retryAfterSeconds?: number): void => {
-  const { status, headers, body } = lastAnswer(code, retryAfterSeconds)
+export const endConnection = (error: ErrorCode | VotestreamError, socket: Duplex): void => {
+  const { status, headers, body } = lastAnswer(error)
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   socket.end(`${statusLine}${head.join('')}\r\n${body}`, () => socket.destroy())
 }
 
+const againOf = (code: ErrorCode): { retryAfterSeconds?: number } =>
+  code === 'RATE_LIMITED' || code === 'OVERLOADED' ? { retryAfterSeconds: 1 } : {}
+
 /** The answer after which a connection ends. */
-const lastAnswer = (code: ErrorCode, retryAfterSeconds = 1): ProblemAnswer => {
-  const again = code === 'RATE_LIMITED' || code === 'OVERLOADED' ? { retryAfterSeconds } : {}
-  const { status, headers, body } = problemAnswer(new VotestreamError(code, again))
+const lastAnswer = (error: ErrorCode | VotestreamError): ProblemAnswer => {
+  const told = typeof error === 'string' ? new VotestreamError(error, againOf(error)) : error
+  const { status, headers, body } = problemAnswer(told)
   const length = String(Buffer.byteLength(body))
   return {
     status,

@@ -7,10 +7,11 @@ import { decideSubject } from '@votestream/schema/subjects'
 import { type Decision, decideReply, decideRequest, VERDICT, type Verdict } from '@votestream/schema/votes'
 import type { ArchivedVotes, FirstEntry } from './archived-votes.js'
 import { attemptOf } from './attempts.js'
-import { type Caller, requireScope } from './caller.js'
+import type { Caller } from './caller.js'
 import { type Deadline, requireTime } from './deadlines.js'
 import type { CatalogEvent, EventCatalog } from './event-catalog.js'
 import { askUntilDone } from './owner-requests.js'
+import { authorize } from './policy.js'
 import type { Store } from './store.js'
 import type { VoteName } from './voting.js'
 
@@ -74,7 +75,7 @@ export const createDecisions = (options: DecisionsOptions): Decisions => {
 
   return {
     async decide(caller, vote, verdict, deadline) {
-      requireScope(caller, 'admin')
+      authorize('decideVote', caller)
       const known = await store(() => catalog.get(vote.event))
       if (!known) throw new VotestreamError('VOTE_NOT_FOUND')
       // 1. What the decision is about, so that nobody who counts need look the vote up. Dying here: nothing

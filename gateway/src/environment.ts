@@ -2,12 +2,14 @@ import {
   clickhouseVariables,
   commonVariables,
   EnvironmentError,
+  optionalWholeVariable,
   portVariable,
   readEnvironment,
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
 import { z } from 'zod'
+import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admission/limits.js'
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
 import { frontDoorFaults, frontDoorVariables } from './front-door-variables.js'
@@ -20,6 +22,27 @@ const textVariable = (field: TextFieldName) =>
     const fault = textFault(field, value)
     if (fault) context.addIssue({ code: 'custom', message: fault })
   })
+
+/**
+ * Requests a second, and how many may come at once: of the whole service, of each API (the service's, where none is set), of
+ * one user and of one address. They can be raised, up to what an account may have, and not be switched off.
+ */
+const rateVariable = (fallback: number) => wholeVariable(fallback, 1, RATE_CEILING)
+const ownRateVariable = () => optionalWholeVariable(1, RATE_CEILING)
+const rateVariables = {
+  RATE_LIMIT: rateVariable(DEFAULT_LIMITS.service.perSecond),
+  RATE_BURST: rateVariable(DEFAULT_LIMITS.service.burst),
+  REST_RATE_LIMIT: ownRateVariable(),
+  REST_RATE_BURST: ownRateVariable(),
+  GRAPHQL_RATE_LIMIT: ownRateVariable(),
+  GRAPHQL_RATE_BURST: ownRateVariable(),
+  WEBSOCKET_RATE_LIMIT: ownRateVariable(),
+  WEBSOCKET_RATE_BURST: ownRateVariable(),
+  USER_RATE_LIMIT: rateVariable(DEFAULT_LIMITS.user.perSecond),
+  USER_RATE_BURST: rateVariable(DEFAULT_LIMITS.user.burst),
+  ADDRESS_RATE_LIMIT: rateVariable(DEFAULT_LIMITS.address.perSecond),
+  ADDRESS_RATE_BURST: rateVariable(DEFAULT_LIMITS.address.burst),
+}
 
 /** @throws EnvironmentError that names each faulty variable. */
 export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
@@ -35,6 +58,10 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       /** Processes behind the one port. */
       GATEWAY_WORKERS: wholeVariable(1, 1, 256),
       JWT_SECRET: z.string('is required').min(1),
+      /** A second secret that tokens are verified with, and none is signed: the one before, or the one to come. */
+      JWT_SECRET_OTHER: z.string().min(1).optional(),
+      /** A JSON file with `jwtSecret` and `otherJwtSecret` instead, which is read again when it changes. */
+      JWT_SECRETS_FILE: z.string().min(1).optional(),
       ID_SECRET: z.string('is required').min(1),
       ADMIN_USERNAME: textVariable('username').optional(),
       ADMIN_PASSWORD: textVariable('password').optional(),
@@ -53,6 +80,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
             return z.NEVER
           }
         }),
+      ...rateVariables,
       /** Live connections of one user, and from one address; a whole office may stand behind one. */
       SOCKETS_PER_USER_MAX: wholeVariable(50, 1, 1_000_000),
       SOCKETS_PER_ADDRESS_MAX: wholeVariable(20_000, 1, 1_000_000),
@@ -64,6 +92,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       DRAIN_SECONDS: wholeVariable(1, 0, 600),
       /** How long caches may keep a leaderboard, in seconds. */
       LEADERBOARD_MAX_AGE: wholeVariable(1, 0, 3_600),
+      /** Whether requests without an API key are refused; one that is sent is always checked. */
+      API_KEY_REQUIRED: z.stringbool('must be true or false').default(false),
       /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */
       TOKEN_TTL: z
         .string()
@@ -84,6 +114,26 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
 }
 
 export type GatewayEnvironment = ReturnType<typeof readGatewayEnvironment>
+
+type RateVariables = Pick<GatewayEnvironment, keyof typeof rateVariables>
+
+export const limitsOf = (variables: RateVariables): Limits => {
+  const service = { perSecond: variables.RATE_LIMIT, burst: variables.RATE_BURST }
+  const limitOf = (perSecond: number | undefined, burst: number | undefined): Rate | undefined => {
+    if (perSecond === undefined && burst === undefined) return undefined
+    return { perSecond: perSecond ?? service.perSecond, burst: burst ?? service.burst }
+  }
+  return {
+    service,
+    apis: {
+      rest: limitOf(variables.REST_RATE_LIMIT, variables.REST_RATE_BURST),
+      graphql: limitOf(variables.GRAPHQL_RATE_LIMIT, variables.GRAPHQL_RATE_BURST),
+      websocket: limitOf(variables.WEBSOCKET_RATE_LIMIT, variables.WEBSOCKET_RATE_BURST),
+    },
+    user: { perSecond: variables.USER_RATE_LIMIT, burst: variables.USER_RATE_BURST },
+    address: { perSecond: variables.ADDRESS_RATE_LIMIT, burst: variables.ADDRESS_RATE_BURST },
+  }
+}
 
 const requireStrongSecrets = (secrets: { JWT_SECRET: string; ID_SECRET: string }): void => {
   const weak = (['JWT_SECRET', 'ID_SECRET'] as const).filter(

@@ -11,9 +11,10 @@ import {
 import { type EventNumber, eventNumber } from '@votestream/schema/numbers'
 import { EVENT_NUMBERS_KEY } from '@votestream/schema/subjects'
 import type { Board } from './board.js'
-import { type Caller, requireScope, requireUser } from './caller.js'
+import { type Caller, callingUser } from './caller.js'
 import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
+import { authorize, authorizeObject } from './policy.js'
 import type { Results } from './results.js'
 import { isConflict, type Store, unavailable } from './store.js'
 import type { VoteIntake } from './votes.js'
@@ -76,13 +77,14 @@ export const createEvents = (options: EventsOptions): Events => {
   }
 
   const read = async (caller: Caller, event: EventNumber): Promise<CatalogEvent> => {
-    requireScope(caller, 'results:read')
+    authorize('event', caller)
     return findEvent(catalog, store, event)
   }
 
   return {
     async create(caller, draft, deadline) {
-      const createdBy = requireUser(caller, 'events')
+      authorize('createEvent', caller)
+      const createdBy = callingUser(caller)
       const bytesMax = (nats.connection.info?.max_payload ?? 1024 * 1024) - MESSAGE_OVERHEAD_BYTES
       checkTimes(draft, now())
       if (Buffer.byteLength(JSON.stringify(draft)) > bytesMax) throw new VotestreamError('PAYLOAD_TOO_LARGE')
@@ -106,10 +108,9 @@ export const createEvents = (options: EventsOptions): Events => {
       return learn(record, revision)
     },
     async close(caller, event, deadline) {
-      requireScope(caller, 'events')
+      authorize('closeEvent', caller)
       const { record } = await findEvent(catalog, store, event)
-      const permitted = caller.scopes.has('admin') || caller.voter === record.createdBy
-      if (!permitted) throw new VotestreamError('WRONG_USER')
+      authorizeObject('closeEvent', caller, record.createdBy)
       requireTime(deadline)
       // 1. The catalog. From here the owner of each shard, who watches it, closes the event by itself: a process
       //    that dies after this leaves an event that closes without it, only without saying when that is done.
@@ -122,7 +123,7 @@ export const createEvents = (options: EventsOptions): Events => {
     },
     read,
     async list(caller, { before, count }) {
-      requireScope(caller, 'results:read')
+      authorize('events', caller)
       const numbers = catalog.newest(count + 1, before)
       // What memory had to let go is read at once, in one round trip.
       const known = await store(() =>

@@ -10,6 +10,7 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify'
+import type { Admission } from './admission/admission.js'
 import type { ClientAddresses } from './client-address.js'
 import { createConnections, refuseConnection } from './connections.js'
 import { answerPreflights, type CrossOrigin, createCrossOrigin } from './cross-origin.js'
@@ -18,6 +19,7 @@ import { createDoors, type Door } from './doors.js'
 import { HTTP_LIMITS, type HttpLimits } from './http-limits.js'
 import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
+import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { timeRequests } from './request-deadlines.js'
 import { createFormCheck } from './request-form.js'
@@ -26,11 +28,14 @@ import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
 import { createSubmitVote } from './rest/submit-vote.js'
 import { createVoteDoor } from './rest/vote-door.js'
+import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from './security-events.js'
 import { ANSWER_HEADERS, DOCUMENTS_POLICY, pageHeaders, transportHeaders } from './security-headers.js'
 import type { TlsFiles } from './tls-files.js'
 
 export interface HttpServerOptions extends RestDeps {
+  readonly admission: Pick<Admission, 'enter' | 'enterOpen' | 'visit'>
   readonly logger: Logger
+  readonly security?: SecurityEvents | undefined
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly limits?: Partial<HttpLimits>
@@ -47,6 +52,8 @@ export interface HttpServerOptions extends RestDeps {
   readonly plugins?: readonly FastifyPluginAsync[]
 }
 
+const LOGGED_PATH_MAX = 200
+
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
   const {
@@ -58,15 +65,19 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     doors = [],
     plugins = [],
     trustProxy,
+    security = NO_SECURITY_EVENTS,
     ...deps
   } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const answerHeaders = { ...ANSWER_HEADERS, ...transportHeaders(hstsSeconds) }
   const answerTo = (error: unknown, url: string): ProblemAnswer => {
     const told = toVotestreamError(error)
+    // What follows the path may be anybody's secret.
+    const [path = ''] = url.split('?', 1)
+    noteRefusal(security, told, () => ({ operation: path.slice(0, LOGGED_PATH_MAX) }))
     // While something is away or slow every request fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504) logger.debug({ err: told, url }, 'a request was put off')
-    else if (told.status >= 500) logger.error({ err: told, url }, 'a request failed')
+    if (told.status === 503 || told.status === 504) logger.debug({ err: told, path }, 'a request was put off')
+    else if (told.status >= 500) logger.error({ err: told, path }, 'a request failed')
     return problemAnswer(told)
   }
   const answer = (error: unknown, reply: FastifyReply): void => {
@@ -80,7 +91,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   const submitVote = createSubmitVote(deps)
   let closing = false
   const deadlines = createDeadlines(limits.requestTimeoutMs)
-  const voteDoor = createVoteDoor({ tokens: deps.tokens, submitVote, answerTo })
+  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
@@ -122,11 +133,13 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))
 
+  addAdmission(app, deps.admission)
+  app.decorate('namedRoutes', watchRoutes(app))
   const methods = createKnownPaths()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   addNotFound(app, methods)
-  app.get('/healthz', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send('ok\n'))
-  app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
+  app.get('/healthz', UNLIMITED, (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/readyz', UNLIMITED, (_request, reply) => {
     const parts = missing()
     reply.code(parts.length === 0 ? 200 : 503).type('text/plain')
     return reply.send(parts.length === 0 ? 'ready\n' : `not ready: ${parts.join(', ')}\n`)
@@ -138,14 +151,40 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   return app
 }
 
+/**
+ * Whoever spreads the clients asks them often, from few addresses. A gateway that refused to say that it lives would be taken
+ * for dead, and its load given to the others, just when there is too much of it.
+ */
+const UNLIMITED = { schema: { hide: true }, config: { admission: 'none', operation: 'health' } } as const
+
+/** Of everything that does not admit its requests by itself, what is not there included. */
+const addAdmission = (app: FastifyInstance, admission: Pick<Admission, 'visit'>): void => {
+  app.addHook('onRequest', (request, _reply, next) => {
+    if (request.routeOptions.config.admission !== undefined) {
+      next()
+      return
+    }
+    try {
+      admission.visit(request.raw, 'rest')
+    } catch (error) {
+      next(error as Error)
+      return
+    }
+    next()
+  })
+}
+
 const addDocuments = async (app: FastifyInstance): Promise<void> => {
   await app.register(swagger, OPENAPI)
-  await app.register(swaggerUi, {
-    routePrefix: '/v1/docs',
-    staticCSP: pageHeaders(DOCUMENTS_POLICY)['content-security-policy'] ?? '',
-    validatorUrl: false,
+  await app.register(async (child) => {
+    nameOperation(child, 'documents')
+    await child.register(swaggerUi, {
+      routePrefix: '/v1/docs',
+      staticCSP: pageHeaders(DOCUMENTS_POLICY)['content-security-policy'] ?? '',
+      validatorUrl: false,
+    })
+    child.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
   })
-  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
 }
 
 /** In a context of its own: its hook refuses before a body is read, and runs for nothing else. */

@@ -1,35 +1,54 @@
 import cluster from 'node:cluster'
+import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
+import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
-import { openBuckets } from '@votestream/infra/streams'
+import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
+import { createAdmission } from './admission/admission.js'
+import { createAdmissionMetrics } from './admission/admission-metrics.js'
+import { watchApiKeys } from './admission/api-keys.js'
+import { createBucketShares } from './admission/bucket-shares.js'
+import { createKeyMetrics, watchUsages } from './admission/key-metrics.js'
+import { createKeyUsage } from './admission/key-usage.js'
+import { createQuotaLedger } from './admission/quota-ledger.js'
+import { createQuotas } from './admission/quotas.js'
+import { createRedisBuckets } from './admission/redis-buckets.js'
+import { createUsagePlans } from './admission/usage-plans.js'
 import { createArchiveQueries } from './archive-queries.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
+import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createResults } from './results.js'
+import { watchRevocations } from './revocations.js'
+import { createRevoking } from './revoking.js'
+import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
+import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
@@ -62,9 +81,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
-  const nats = await connectNats({ url: environment.NATS_URL, name: 'gateway', logger })
+  const nats = await connectNats({ ...natsAddress(environment), name: 'gateway', logger })
   onStop('NATS', nats.close)
-  const redis = connectRedis({ url: environment.REDIS_URL, name: 'gateway', logger })
+  const redis = connectRedis({ ...redisAddress(environment), name: 'gateway', logger })
   onStop('Redis', () => redis.disconnect())
   await redisReady(redis, REDIS_WAIT_MS).catch((error: unknown) =>
     logger.warn({ err: error }, 'without Redis'),
@@ -75,6 +94,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     ...(redis.status === 'ready' ? [] : ['Redis']),
   ]
   const registry = createMetrics()
+  watchRefusals(registry, nats)
   if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
   else {
     const health = await startHealthServer({
@@ -94,11 +114,43 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const tokens = createTokens({ secret: environment.JWT_SECRET, ids, ttlSeconds: environment.TOKEN_TTL })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now })
+  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  onStop('revocations', revocations.stop)
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
+  const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
+  const security = createSecurityEvents({ logger, registry })
+  const tokens = watchTokens(
+    createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
+    security,
+  )
+  if (keysFile !== undefined) {
+    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+  }
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
+    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+  )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
+
+  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const keyMetrics = createKeyMetrics(registry)
+  const apiKeys = await watchApiKeys({
+    bucket: planBuckets.usagePlans,
+    required: environment.API_KEY_REQUIRED,
+    now,
+    logger,
+    metrics: keyMetrics,
+  })
+  onStop('API keys', apiKeys.stop)
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger, metrics: keyMetrics })
+  onStop('quotas', quotas.stop)
+  watchUsages(registry, quotas.usages)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
 
   const results = createResults({ redis, shards })
   const limits = httpLimitsOf(environment)
@@ -118,6 +170,23 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   watchLive(registry, { broadcasts, connections })
   const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
+  const shared = createRedisBuckets(redis, randomUUID())
+  // The workers beside this one are known of; others are heard of with the first answer.
+  const shares = createBucketShares({ shared, logger, replicas: environment.GATEWAY_WORKERS })
+  const admission = createAdmission({
+    limits: limitsOf(environment),
+    shares,
+    tokens,
+    addressOf: clientAddresses.of,
+    metrics: createAdmissionMetrics(registry),
+    keys: apiKeys,
+    quotas,
+  })
+  await shares.start()
+  onStop('limits', async () => {
+    shares.stop()
+    await shared.leave().catch(() => undefined)
+  })
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -147,14 +216,20 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     liveVotes,
     broadcasts,
     timelines,
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     tokens,
+    admission,
     ids,
     logger,
+    security,
     now,
     connections,
     addressOf: clientAddresses.of,
@@ -178,6 +253,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,
@@ -187,6 +263,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     expiryGraceMs,
     drainMs,
     logger,
+    security,
     missing,
     limits,
     crossOrigin,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { nameOperation } from './policy-routes.js'
 import { pageHeaders } from './security-headers.js'
 import type { ViewerTokens } from './viewer-tokens.js'
 
@@ -34,7 +35,9 @@ const YEAR_MS = 365 * 24 * 60 * 60 * 1_000
 export const pageRoutes =
   ({ viewerTokens, folder = BUILT_PAGE }: PageOptions) =>
   async (app: FastifyInstance): Promise<void> => {
-    app.post('/viewer-token', { schema: { hide: true } }, (request, reply) => {
+    nameOperation(app, 'page')
+    const hidden = { config: { operation: 'viewerToken' }, schema: { hide: true } } as const
+    app.post('/viewer-token', hidden, (request, reply) => {
       const token = viewerTokens.issue(request.ip)
       return reply.header('cache-control', 'no-store').send({ token })
     })

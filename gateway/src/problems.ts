@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode, type FieldFault, VotestreamError } from '@votestream/schema/errors'
+import { comeAgainFields } from './admission/rate-limit-fields.js'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -24,7 +25,7 @@ export interface ProblemAnswer {
 }
 
 export const problemAnswer = (error: VotestreamError): ProblemAnswer => {
-  const { code, status, fields, voteId, retryAfterSeconds } = error
+  const { code, status, fields, voteId } = error
   const problem: Problem = {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
@@ -39,7 +40,7 @@ export const problemAnswer = (error: VotestreamError): ProblemAnswer => {
     headers: {
       'content-type': PROBLEM_TYPE,
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-      ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+      ...comeAgainFields(error),
     },
     body: JSON.stringify(problem),
   }

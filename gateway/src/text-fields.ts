@@ -1,3 +1,5 @@
+import { isCommonPassword } from './common-passwords.js'
+
 /**
  * What texts from clients must look like, whichever interface they come through. Lengths are in characters
  * (code points), as JSON Schema counts them.
@@ -42,7 +44,12 @@ export const TEXT_FIELDS = {
   },
   /** As given at a login: what cannot be a username is simply not found. */
   'any-username': { minLength: 1, maxLength: 64, rule: 'must be Unicode text', holds: wellFormed },
-  password: { minLength: 8, maxLength: 256, rule: 'must be Unicode text', holds: wellFormed },
+  password: {
+    minLength: 8,
+    maxLength: 256,
+    rule: 'must be Unicode text, and none of the most common passwords',
+    holds: (text) => wellFormed(text) && !isCommonPassword(text),
+  },
   'any-password': { minLength: 1, maxLength: 256, rule: 'must be Unicode text', holds: wellFormed },
   email: {
     minLength: 3,

@@ -1,10 +1,12 @@
 export interface TokenExpiryOptions {
   /** Milliseconds since 1970. */
   readonly expiresAtMs: number
-  /** How long after it. */
+  /** How long after it; a token that was taken back has none. */
   readonly graceMs: number
   /** Whether the token is valid at this moment, by the clock that tokens are verified with. */
   readonly valid: () => boolean
+  /** Calls whenever tokens were taken back. @returns how to stop that */
+  readonly onRevocation: (listener: () => void) => () => void
   /** Whether something that began while it was valid has no answer yet. */
   readonly busy: () => boolean
   readonly onExpired: () => void
@@ -20,6 +22,7 @@ export const watchExpiry = ({
   expiresAtMs,
   graceMs,
   valid,
+  onRevocation,
   busy,
   onExpired,
 }: TokenExpiryOptions): (() => void) => {
@@ -27,7 +30,7 @@ export const watchExpiry = ({
   let graceEndsAtMs: number | undefined
   const look = (): void => {
     const isValid = valid()
-    if (!isValid) graceEndsAtMs ??= performance.now() + graceMs
+    if (!isValid) graceEndsAtMs ??= performance.now() + (Date.now() < expiresAtMs ? 0 : graceMs)
     const graceMsLeft = (graceEndsAtMs ?? 0) - performance.now()
     if (isValid) wait(expiresAtMs - Date.now())
     else if (graceMsLeft > 0) wait(graceMsLeft)
@@ -38,5 +41,13 @@ export const watchExpiry = ({
     timer = setTimeout(look, Math.min(TIMER_MAX_MS, Math.max(1, ms))).unref()
   }
   wait(expiresAtMs - Date.now())
-  return () => clearTimeout(timer)
+  const forget = onRevocation(() => {
+    if (valid()) return
+    clearTimeout(timer)
+    look()
+  })
+  return () => {
+    clearTimeout(timer)
+    forget()
+  }
 }

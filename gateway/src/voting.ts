@@ -3,9 +3,10 @@ import { eventStatus } from '@votestream/schema/event-record'
 import type { ContestantIndex, EventNumber, VoterNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { Submission } from '@votestream/schema/votes'
-import { type Caller, requireUser } from './caller.js'
+import { type Caller, callingUser } from './caller.js'
 import { type Deadline, requireTime } from './deadlines.js'
 import { type CatalogEvent, type EventCatalog, findEvent } from './event-catalog.js'
+import { authorize, authorizeObject } from './policy.js'
 import type { Results, VoteStatus } from './results.js'
 import type { Store } from './store.js'
 import type { VoteIntake } from './votes.js'
@@ -64,7 +65,8 @@ export const createVoting = ({
 }: VotingOptions): Voting => {
   const find = async (caller: Caller, { event, voter }: VoteName): Promise<CatalogEvent> => {
     // Whose vote it is stays between its voter and us: for anybody else there is no such vote.
-    if (requireUser(caller, 'votes') !== voter) throw new VotestreamError('VOTE_NOT_FOUND')
+    authorize('voteStatus', caller)
+    authorizeObject('voteStatus', caller, voter)
     const known = await store(() => catalog.get(event))
     if (!known) throw new VotestreamError('VOTE_NOT_FOUND')
     return known
@@ -82,7 +84,8 @@ export const createVoting = ({
 
   return {
     async submit(caller, ballot, deadline) {
-      const voter = requireUser(caller, 'votes')
+      authorize('submitVote', caller)
+      const voter = callingUser(caller)
       const { event, contestant } = ballot
       const known = catalog.peek(event) ?? (await findEvent(catalog, store, event))
       const { record } = known

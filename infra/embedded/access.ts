@@ -1,7 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { CLICKHOUSE_ROLES, type ClickhouseRole } from '../src/access/clickhouse-rights.js'
 import { refusal } from './exception-status.js'
 
-export type User = { name: string; role: 'owner' | 'analyst' }
+/** Whom the engine takes a query to be of. The owner may do everything; see `clickhouse-rights` for the others. */
+export type Role = 'owner' | ClickhouseRole
+export interface User {
+  readonly name: string
+  readonly role: Role
+}
 export interface Credentials {
   user: string
   password: string
@@ -10,18 +16,17 @@ export interface Credentials {
 export interface AccessOptions {
   user: string
   password: string
-  analystPassword: string | undefined
+  /** A user without a password is none. */
+  passwords: Readonly<Record<ClickhouseRole, string | undefined>>
 }
 
 /** Finds the user of a request. `authenticate(undefined)` is a request without credentials. */
 export function createAccess(options: AccessOptions) {
   const users = new Map<string, { digest: Buffer; user: User }>()
   users.set(options.user, { digest: digestOf(options.password), user: { name: options.user, role: 'owner' } })
-  if (options.analystPassword !== undefined) {
-    users.set('analyst', {
-      digest: digestOf(options.analystPassword),
-      user: { name: 'analyst', role: 'analyst' },
-    })
+  for (const role of CLICKHOUSE_ROLES) {
+    const password = options.passwords[role]
+    if (password !== undefined) users.set(role, { digest: digestOf(password), user: { name: role, role } })
   }
   return {
     authenticate(credentials: Credentials | undefined): User {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
+import { ANALYST_LIMITS } from '../src/access/clickhouse-rights.js'
 import type { createAccess, User } from './access.js'
 import { exceptionCode, QueryException, refusal } from './exception-status.js'
 import { addMultipart } from './multipart.js'
@@ -67,7 +68,8 @@ async function answerQuery(
 ) {
   const user = access.authenticate(credentialsOf(url, request.headers))
   const query = parseQueryRequest(request.method ?? 'GET', url, request.headers)
-  if (user.role === 'analyst') refuseFileSettings(query)
+  if (user.role !== 'owner') confine(query)
+  if (user.role === 'analyst') limit(query.settings)
   const gone = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) gone.abort()
@@ -80,7 +82,13 @@ async function answerQuery(
     return file
   }
 
-  const job = { ...query, readonly: readonlyLevel(user, query), signal: gone.signal, kind: 'write' as const }
+  const job = {
+    ...query,
+    role: user.role,
+    readonly: readonlyLevel(user, query),
+    signal: gone.signal,
+    kind: 'write' as const,
+  }
   if (statement.kind === 'refused') throw statement.exception
   if (statement.kind === 'insert') {
     const file = newFile()
@@ -154,16 +162,27 @@ async function readStatement(
 }
 
 function readonlyLevel(user: User, query: QueryRequest): 0 | 1 | 2 {
-  if (user.role === 'analyst') return 1
+  if (user.role === 'analyst' || user.role === 'gateway') return 1
   return query.readonly ? 2 : 0
 }
 
 /** Some output settings name files that the engine would read with this process's rights. */
-function refuseFileSettings(query: QueryRequest) {
+function confine(query: QueryRequest) {
+  if (query.database?.toLowerCase() === 'system') {
+    throw refusal('READONLY', 'The database system cannot be chosen: say which table of it you mean.')
+  }
   const fault = [...query.settings.keys()].find((name) =>
     /^(format_(schema|template)|.*_path$|.*_file$)/.test(name),
   )
   if (fault !== undefined) throw refusal('READONLY', `Cannot modify '${fault}' setting in readonly mode.`)
+}
+
+/** Less than the limit may be asked for; 0 is no limit to the engine. */
+function limit(settings: Map<string, string>) {
+  for (const [name, most] of Object.entries(ANALYST_LIMITS)) {
+    const asked = Number(settings.get(name) ?? 0)
+    settings.set(name, String(asked > 0 && asked < most ? asked : most))
+  }
 }
 
 function setHeaders(

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Session } from 'chdb'
+import { engineUsers } from '../src/access/clickhouse-rights.js'
+import type { Role } from './access.js'
 import type { DiskGuard } from './disk-guard.js'
 import { exceptionCode, QueryException, refusal } from './exception-status.js'
 import { sqlName, sqlString } from './sql-text.js'
@@ -13,6 +15,8 @@ export interface QueryJob {
   database: string | undefined
   settings: Map<string, string>
   parameters: Map<string, string>
+  /** Whose grants the engine goes by. */
+  role: Role
   /** 1: reads only, settings fixed. 2: reads only. */
   readonly: 0 | 1 | 2
   /** Cancels a read that waits or runs. A write that runs is never cancelled: its outcome would be unknown. */
@@ -53,7 +57,7 @@ export async function openSessionPool(options: SessionPoolOptions) {
   mkdirSync(spoolDir, { recursive: true })
   for (const name of readdirSync(spoolDir)) rmSync(join(spoolDir, name), { recursive: true, force: true })
 
-  const anchor = new Session(dataDir)
+  const anchor = new Session(dataDir, { connectionArgs: [`--config-file=${writeConfiguration(dataDir)}`] })
   const facts = (await anchor.queryAsync('SELECT version(), timezone()', { format: 'TabSeparated' }))
     .text()
     .trim()
@@ -115,6 +119,8 @@ export async function openSessionPool(options: SessionPoolOptions) {
     const kill = () => void killTagged([tag])
     try {
       session = new Session(dataDir)
+      // Before anything of the query's own, which then goes by its grants.
+      if (job.role !== 'owner') await session.queryAsync(`SET ROLE ${job.role}`)
       if (job.database !== undefined) await session.queryAsync(`USE ${sqlName(job.database)}`)
       for (const sql of preparation(job, tag, options.threadsMax)) await session.queryAsync(sql)
       if (job.signal.aborted) throw cancelled()
@@ -188,6 +194,23 @@ export async function openSessionPool(options: SessionPoolOptions) {
     },
   }
 }
+
+/**
+ * Where the engine finds who may do what: written anew by every start, from the same table.
+ * @returns the configuration's file
+ */
+function writeConfiguration(dataDir: string): string {
+  const folder = join(dataDir, 'http-access')
+  mkdirSync(folder, { recursive: true })
+  const users = join(folder, 'users.xml')
+  const configuration = join(folder, 'config.xml')
+  writeFileSync(users, engineUsers())
+  writeFileSync(configuration, `<clickhouse><users_config>${xmlText(users)}</users_config></clickhouse>\n`)
+  return configuration
+}
+
+const xmlText = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** The statements that prepare a fresh session. Values stand in literals, never in the text of the query. */
 function preparation(job: QueryJob, tag: string, threadsMax: number): string[] {

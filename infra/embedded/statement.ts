@@ -1,3 +1,5 @@
+import { SYSTEM_TABLES_READ } from '../src/access/clickhouse-rights.js'
+import type { Role } from './access.js'
 import { type exceptionCode, type QueryException, refusal } from './exception-status.js'
 import { sqlString, type Token, tokensOf } from './sql-text.js'
 
@@ -21,12 +23,14 @@ const verbs = new Set(
     'EXECUTE BEGIN COMMIT ROLLBACK WATCH PARALLEL COPY'
   ).split(' '),
 )
-const analystVerbs = new Set([...reads, 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS'])
+const readVerbs = new Set([...reads, 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS'])
+const writeVerbs = new Set([...readVerbs, 'INSERT', 'ALTER'])
 
-// The engine runs with this process's rights and does not confine file names: `file()` as a scalar function and
-// DESCRIBE of a table function are not stopped by its readonly mode, so they are stopped here.
+// The engine's own grants decide on tables. What they do not decide on is stopped here: the engine runs with this
+// process's rights and does not confine file names, so `file()` as a scalar function reads whatever this process may.
+// Table functions that lead outside are stopped twice.
 const outwardTables =
-  /^(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|oss|cosn|azureBlobStorage.*|hdfs.*|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|executable|iceberg.*|deltaLake.*|hudi.*|paimon.*|ytsaurus|arrowFlight|arrowStream|dictionary|python|input)$/i
+  /^(file|fileCluster|filesystem|url|urlCluster|s3|s3Cluster|gcs|oss|cosn|azureBlobStorage.*|hdfs.*|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|executable|iceberg.*|deltaLake.*|hudi.*|paimon.*|ytsaurus|arrowFlight|arrowStream|dictionary|loop|merge|python|input)$/i
 // eval() runs a text that nobody here has looked at.
 const unreadable = /^eval$/i
 // A scalar function needs no bracket behind its name: APPLY and arrayMap take the name alone.
@@ -36,7 +40,7 @@ const outwardScalars = /^(file|catboostEvaluate|ai(Classify|Embed|Extract|Genera
  * Decides what to do with a statement. `sql` is text with one character per byte, up to any length of data behind it.
  * `defaultFormat` applies where the statement names no format. Pure.
  */
-export function analyzeStatement(sql: string, defaultFormat: string, role: 'owner' | 'analyst'): Statement {
+export function analyzeStatement(sql: string, defaultFormat: string, role: Role): Statement {
   if (!/^\w+$/.test(defaultFormat)) return refuse('UNKNOWN_FORMAT', `Unknown format ${defaultFormat}.`)
   const tokens: Token[] = []
   for (const token of tokensOf(sql)) {
@@ -62,8 +66,8 @@ function insertDataFormat(
   return token.text === 'VALUES' && previous?.text !== 'FORMAT' ? 'Values' : undefined
 }
 
-function insertStatement(sql: string, tokens: Token[], format: string, role: 'owner' | 'analyst'): Statement {
-  if (role === 'analyst') return readonlyRefusal()
+function insertStatement(sql: string, tokens: Token[], format: string, role: Role): Statement {
+  if (role !== 'owner' && role !== 'processor') return refuse('READONLY', REFUSED)
   if (hasPair(tokens, 'FROM', 'INFILE'))
     return refuse('NOT_IMPLEMENTED', 'FROM INFILE is not allowed over HTTP.')
   const top = tokens.filter((token) => token.depth === 0 && token.kind === 'word')
@@ -91,12 +95,7 @@ function dataStart(sql: string, from: number, format: string): number {
   return at
 }
 
-function wholeStatement(
-  sql: string,
-  all: Token[],
-  defaultFormat: string,
-  role: 'owner' | 'analyst',
-): Statement {
+function wholeStatement(sql: string, all: Token[], defaultFormat: string, role: Role): Statement {
   const end = all.findIndex((token) => token.text === ';' && token.kind === 'mark')
   if (end !== -1 && all.slice(end).some((token) => token.text !== ';')) {
     const position = (all[end]?.start ?? 0) + 1
@@ -107,8 +106,8 @@ function wholeStatement(
   const first = tokens[0]
   if (first === undefined)
     return refuse('SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): empty query')
-  // The engine would say so as well, but an analyst's word goes there only when it is known to read.
-  if (role === 'analyst' && !verbs.has(first.text)) {
+  // The engine would say so as well, but a word goes there only when it is known, unless it is the owner's.
+  if (role !== 'owner' && !verbs.has(first.text)) {
     const word = sql.slice(first.start, first.end)
     const position = first.start + 1
     return refuse('SYNTAX_ERROR', `Syntax error: failed at position ${position} (${word}): ${word}`)
@@ -130,7 +129,7 @@ function wholeStatement(
   }
 }
 
-function forbiddenPart(tokens: Token[], role: 'owner' | 'analyst'): QueryException | undefined {
+function forbiddenPart(tokens: Token[], role: Role): QueryException | undefined {
   if (hasPair(tokens, 'INTO', 'OUTFILE'))
     return refusal('INTO_OUTFILE_NOT_ALLOWED', 'INTO OUTFILE is not allowed.')
   if (hasPair(tokens, 'FROM', 'INFILE'))
@@ -146,9 +145,26 @@ function forbiddenPart(tokens: Token[], role: 'owner' | 'analyst'): QueryExcepti
   const escaped = tokens.some((token) => token.kind === 'quoted' && token.text.includes('\\'))
   const named = tokens.some((token) => token.kind !== 'string' && outwardScalars.test(token.text))
   const outward = escaped || named || called(outwardTables) || called(unreadable)
-  const allowed = analystVerbs.has(tokens[0]?.text ?? '') && !outward
-  return allowed ? undefined : refusal('READONLY', 'analyst: Cannot execute query in readonly mode.')
+  const allowed = (role === 'processor' ? writeVerbs : readVerbs).has(tokens[0]?.text ?? '')
+  if (!allowed || outward || isProcessList(tokens)) return refusal('READONLY', REFUSED)
+  return tokens.some((token, at) => isInsideSystem(token, tokens[at + 1], tokens[at + 2]))
+    ? refusal('READONLY', `${REFUSED} Of the database system, ${SYSTEM_TABLES_READ.join(', ')} can be read.`)
+    : undefined
 }
+
+const REFUSED = 'This user cannot execute this query: it reads, and reads tables of its own database alone.'
+
+const isProcessList = (tokens: readonly Token[]): boolean =>
+  tokens[0]?.text === 'SHOW' && tokens.some(({ text }) => /^processlist$/i.test(text))
+
+/** The engine lets everybody read every table of the system. */
+const isInsideSystem = (token: Token, dot: Token | undefined, table: Token | undefined): boolean => {
+  if (!isName(token) || !/^system$/i.test(token.text)) return false
+  if (dot?.text !== '.' || dot.kind !== 'mark') return false
+  return !(table && isName(table) && SYSTEM_TABLES_READ.some((known) => known === table.text.toLowerCase()))
+}
+
+const isName = ({ kind }: Token): boolean => kind === 'word' || kind === 'quoted'
 
 function formatClause(
   sql: string,
@@ -171,10 +187,6 @@ function hasPair(tokens: Token[], first: string, second: string): boolean {
       tokens[at + 1]?.text === second &&
       tokens[at + 1]?.kind === 'word',
   )
-}
-
-function readonlyRefusal(): Statement {
-  return refuse('READONLY', 'analyst: Cannot execute query in readonly mode.')
 }
 
 function refuse(name: keyof typeof exceptionCode, sentence: string): Statement {

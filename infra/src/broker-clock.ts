@@ -59,8 +59,8 @@ export const followBrokerClock = async (options: BrokerClockOptions): Promise<Br
 }
 
 /** Whoever keeps a stream says, with its state, what time it is. The events' stands before any service asks. */
-export const brokerTimeMs = async (nats: Pick<Nats, 'jsm'>): Promise<number> => {
-  const { ts } = await nats.jsm.streams.info(`KV_${EVENTS_BUCKET}`)
+export const brokerTimeMs = async (nats: Pick<Nats, 'jsm'>, bucket = EVENTS_BUCKET): Promise<number> => {
+  const { ts } = await nats.jsm.streams.info(`KV_${bucket}`)
   if (ts === undefined) throw new Error('this broker is too old to tell the time')
   return Date.parse(ts)
 }

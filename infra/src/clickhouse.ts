@@ -1,8 +1,11 @@
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 
+import { splitLogin } from './store-login.js'
+
 export type { ClickHouseClient }
 
 interface ClickhouseOptions {
+  /** May hold `user:password@`, which goes before the two below. */
   readonly url: string
   readonly user: string
   readonly password: string
@@ -18,14 +21,16 @@ export const connectClickhouse = ({
   password,
   database,
   requestTimeoutMs = 30_000,
-}: ClickhouseOptions): ClickHouseClient =>
-  createClient({
-    url,
-    username: user,
-    password,
+}: ClickhouseOptions): ClickHouseClient => {
+  const given = splitLogin(url)
+  return createClient({
+    url: given.url,
+    username: given.user ?? user,
+    password: given.password ?? password,
     ...(database === undefined ? {} : { database }),
     request_timeout: requestTimeoutMs,
     // Every error is thrown, to somebody who knows what it means and logs it as a service does.
     log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: { async_insert: 0, input_format_parallel_parsing: 0 },
   })
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { loginOf, type StoreLogin } from './store-login.js'
 
 /** Everything that is wrong with a service's environment, reported at once. */
 export class EnvironmentError extends Error {
@@ -40,6 +41,9 @@ export const commonVariables = {
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+  /** Nobody where it is not set, or whom the address names. */
+  NATS_USER: z.string().optional(),
+  NATS_PASSWORD: z.string().optional(),
   /** Unique among the live instances; one that stays the same over a restart finds its leases again at once. */
   INSTANCE_NAME: z.string().min(1).optional(),
   SHARDS: wholeVariable(2, 1, 64),
@@ -51,9 +55,28 @@ export const commonVariables = {
     .pipe(z.union([z.literal(1), z.literal(3), z.literal(5)]))
     .default(1),
 }
-export const redisVariables = { REDIS_URL: z.string().default('redis://127.0.0.1:6379') }
+export const redisVariables = {
+  REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
+  REDIS_USER: z.string().optional(),
+  REDIS_PASSWORD: z.string().optional(),
+}
 export const clickhouseVariables = {
   CLICKHOUSE_URL: z.url().default('http://127.0.0.1:8123'),
   CLICKHOUSE_USER: z.string().default('default'),
   CLICKHOUSE_PASSWORD: z.string().default(''),
 }
+
+/** Where NATS is, and as whom to connect. */
+export const natsAddress = (values: Variables<'NATS'>): { readonly url: string } & StoreLogin => ({
+  url: values.NATS_URL,
+  ...loginOf(values.NATS_USER, values.NATS_PASSWORD),
+})
+
+/** Where Redis is, and as whom to connect. */
+export const redisAddress = (values: Variables<'REDIS'>): { readonly url: string } & StoreLogin => ({
+  url: values.REDIS_URL,
+  ...loginOf(values.REDIS_USER, values.REDIS_PASSWORD),
+})
+
+type Variables<Store extends string> = Readonly<Record<`${Store}_URL`, string>> &
+  Readonly<Partial<Record<`${Store}_USER` | `${Store}_PASSWORD`, string | undefined>>>

@@ -1,9 +1,16 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection, ReconnectToServerHandler } from '@nats-io/nats-core'
-import { connect } from '@nats-io/transport-node'
+import {
+  AuthorizationError,
+  type NatsConnection,
+  PermissionViolationError,
+  type ReconnectToServerHandler,
+} from '@nats-io/nats-core'
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node'
+import { inboxPrefix } from './access/nats-rights.js'
 import type { Logger } from './logging.js'
 import { createSilence, LOOK_EVERY_MS } from './nats-silence.js'
+import { type StoreLogin, splitLogin } from './store-login.js'
 
 export interface Nats {
   readonly connection: NatsConnection
@@ -17,6 +24,8 @@ export interface Nats {
    * @throws ConnectionReplacedError
    */
   onThisConnection<Answer>(asked: Promise<Answer>): Promise<Answer>
+  /** How often the broker refused what was published or subscribed to, because this user may not do it. */
+  refused(): number
   close(): Promise<void>
 }
 
@@ -25,17 +34,21 @@ export class ConnectionReplacedError extends Error {
   override readonly name = 'ConnectionReplacedError'
 }
 
-interface NatsOptions {
+interface NatsOptions extends StoreLogin {
+  /** One address or several, apart by commas; the first may hold `user:password@`. */
   readonly url: string
   /** Shown in the server's list of clients. */
   readonly name: string
   readonly logger: Logger
 }
 
-/** Connects, waiting for the server as long as it takes, and comes back after every loss. */
-export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<Nats> => {
-  const connection = await connect({
-    servers: url.split(','),
+/**
+ * Connects, waiting for the server as long as it takes, and comes back after every loss.
+ * @throws AuthorizationError when the server is there and refuses the login
+ */
+export const connectNats = async ({ url, name, logger, ...login }: NatsOptions): Promise<Nats> => {
+  const options: NodeConnectionOptions = {
+    ...natsLogin(url, login),
     name,
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
@@ -51,8 +64,18 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     maxPingOut: 2,
     // Every request would make an error beforehand, with the stack of whoever asks, in case that it fails.
     noAsyncTraces: true,
+  }
+  // Refused twice in a row, the library ends a connection. That is right for the first one, and it is for this one to
+  // find out: a server that comes back may be too slow to check a login in time, and must not be left for ever.
+  const first = await connect(options)
+  await first.close()
+  const connection = await connect({
+    ...options,
+    reconnectToServer: createDialPause(),
+    ignoreAuthErrorAbort: true,
   })
   let connected = true
+  let refused = 0
   const waiting = new Set<() => void>()
   void (async () => {
     for await (const status of connection.status()) {
@@ -61,7 +84,13 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
         connected = true
         for (const fail of waiting) fail()
       }
-      if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
+      if (status.type === 'error' && status.error instanceof PermissionViolationError) {
+        refused += 1
+        const { operation, subject } = status.error
+        logger.error({ operation, subject }, 'NATS refuses this user what it asked for')
+      } else if (status.type === 'error' && status.error instanceof AuthorizationError) {
+        logger.error({ err: status.error }, 'NATS refuses the login')
+      } else if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
         logger.warn({ nats: status.type }, 'NATS connection')
       }
     }
@@ -73,6 +102,7 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
     js,
     jsm: await jetstreamManager(connection),
     connected: () => connected && !connection.isClosed(),
+    refused: () => refused,
     async onThisConnection(asked) {
       let fail: () => void = () => undefined
       const replaced = new Promise<never>((_, reject) => {
@@ -86,6 +116,21 @@ export const connectNats = async ({ url, name, logger }: NatsOptions): Promise<N
       }
     },
     close: () => connection.close(),
+  }
+}
+
+/** Where to connect, and as whom, for the library, which does not take a login out of an address. */
+export const natsLogin = (
+  url: string,
+  login: StoreLogin = {},
+): { servers: string[]; user?: string; pass?: string; inboxPrefix?: string } => {
+  const addresses = url.split(',').map((address) => splitLogin(address.trim()))
+  const user = login.user ?? addresses[0]?.user
+  const pass = login.password ?? addresses[0]?.password
+  return {
+    servers: addresses.map((address) => address.url),
+    ...(user === undefined ? {} : { user, inboxPrefix: inboxPrefix(user) }),
+    ...(pass === undefined ? {} : { pass }),
   }
 }
 

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Logger } from './logging.js'
+import { type StoreLogin, splitLogin } from './store-login.js'
 
 export type { Redis }
 
-interface RedisOptions {
+interface RedisOptions extends StoreLogin {
+  /** May hold `user:password@`. */
   readonly url: string
   readonly name: string
   readonly logger: Logger
@@ -18,9 +20,18 @@ const LOADING_AGAIN_MS = 200
  * A connection that never repeats a command by itself: whether a script whose answer was lost ran is settled
  * by its compare-and-set, and a resent one could only hide that. While Redis is away, commands fail at once.
  */
-export const connectRedis = ({ url, name, logger, commandTimeoutMs = 2_000 }: RedisOptions): Redis => {
-  const redis = new Redis(url, {
+export const connectRedis = ({
+  url,
+  name,
+  logger,
+  commandTimeoutMs = 2_000,
+  ...login
+}: RedisOptions): Redis => {
+  const redis = new Redis(splitLogin(url).url, {
+    ...redisLogin(url, login),
     connectionName: name,
+    // Its name says enough; by which library is one more right that a Redis before 7.2 cannot even give.
+    disableClientInfo: true,
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -41,6 +52,14 @@ export const connectRedis = ({ url, name, logger, commandTimeoutMs = 2_000 }: Re
     said = ''
   })
   return redis
+}
+
+/** As whom to connect, for the library. */
+export const redisLogin = (url: string, login: StoreLogin = {}): { username?: string; password?: string } => {
+  const given = splitLogin(url)
+  const username = login.user ?? given.user
+  const password = login.password ?? given.password
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }
 
 /** Resolves when the connection can take commands, or throws after the wait. */
@@ -64,7 +83,8 @@ export const redisReady = async (redis: Redis, waitMs: number): Promise<void> =>
  * @throws Error when its eviction policy is any but `noeviction`.
  */
 export const refuseEviction = async (redis: Redis): Promise<void> => {
-  const [, policy] = (await redis.config('GET', 'maxmemory-policy')) as string[]
+  // Its configuration is not for services to read; this is told to everybody.
+  const policy = /^maxmemory_policy:(.*?)\r?$/m.exec(await redis.info('memory'))?.[1]
   if (policy !== undefined && policy !== 'noeviction') {
     throw new Error(`Redis has maxmemory-policy ${policy}; it must be noeviction`)
   }

@@ -7,7 +7,10 @@ import {
   CREDENTIALS_BUCKET,
   EVENTS_BUCKET,
   LEASES_BUCKET,
+  QUOTAS_BUCKET,
+  REVOCATIONS_BUCKET,
   SHARDS_METADATA,
+  USAGE_PLANS_BUCKET,
   voteStream,
   voteSubject,
 } from '@votestream/schema/subjects'
@@ -92,6 +95,25 @@ export const openBuckets = async (nats: Nats, replicas: number): Promise<Buckets
 /** The catalog alone, for the services that only read it. */
 export const openEventsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
   new Kvm(nats.js).create(EVENTS_BUCKET, { history: 1, replicas, storage: StorageType.File })
+
+export interface PlanBuckets {
+  readonly usagePlans: KV
+  readonly quotas: KV
+}
+
+/** Usage plans, keys, and what is left of their quotas, made where they are missing. On disk: a quota survives restarts. */
+export const openPlanBuckets = async (nats: Nats, replicas: number): Promise<PlanBuckets> => {
+  const kvm = new Kvm(nats.js)
+  const options = { history: 1, replicas, storage: StorageType.File }
+  return {
+    usagePlans: await kvm.create(USAGE_PLANS_BUCKET, options),
+    quotas: await kvm.create(QUOTAS_BUCKET, options),
+  }
+}
+
+/** Tokens that were taken back, made where it is missing. */
+export const openRevocationsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
+  new Kvm(nats.js).create(REVOCATIONS_BUCKET, { history: 1, replicas, storage: StorageType.File })
 
 /** On disk, although losing every lease would only cost a moment: a bucket in memory is gone with its server. */
 export const openLeasesBucket = async (nats: Nats, replicas: number): Promise<KV> =>

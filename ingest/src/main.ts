@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
+import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
+import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import type { EventNumber } from '@votestream/schema/numbers'
@@ -28,11 +30,11 @@ const instance = environment.INSTANCE_NAME ?? `ingest-${randomUUID()}`
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment
   let leases: Leases | undefined
-  const nats = await connectNats({ url: environment.NATS_URL, name: instance, logger })
+  const nats = await connectNats({ ...natsAddress(environment), name: instance, logger })
   onStop('NATS', nats.close)
   // Redis only makes a takeover quicker: ingest begins, and goes on, without it.
   const redis = connectRedis({
-    url: environment.REDIS_URL,
+    ...redisAddress(environment),
     name: instance,
     logger,
     commandTimeoutMs: REDIS_ANSWER_MS,
@@ -42,6 +44,7 @@ await runService(logger, async ({ onStop }) => {
     logger.warn({ err: error }, 'without Redis'),
   )
   const registry = createMetrics()
+  watchRefusals(registry, nats)
   const halts = createHalts(registry)
   const halting = createHalting({ logger, halts })
   const health = await startHealthServer({

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Msg, Subscription } from '@nats-io/nats-core'
+import { isInbox } from '@votestream/infra/access/nats-rights'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
@@ -100,17 +101,17 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     subscriptions.push(
       nats.connection.subscribe(ingestSubject(shard), {
         callback: (error, message) => {
-          if (!error) takeSubmissions(message, owner, committer, options)
+          if (!error && mayBeAnswered(message, options)) takeSubmissions(message, owner, committer, options)
         },
       }),
       nats.connection.subscribe(closeSubject(shard), {
         callback: (error, message) => {
-          if (!error) void takeClose(message, close, options)
+          if (!error && mayBeAnswered(message, options)) void takeClose(message, close, options)
         },
       }),
       nats.connection.subscribe(decideSubject(shard), {
         callback: (error, message) => {
-          if (!error) takeDecision(message, desk, committer, options)
+          if (!error && mayBeAnswered(message, options)) takeDecision(message, desk, committer, options)
         },
       }),
     )
@@ -152,6 +153,13 @@ const createCloser = (owner: ShardOwner, committer: Committer<Item>, now: () => 
     await done
     underWay.delete(event)
   }
+}
+
+/** Our answers must not become entries of a log, or anything but answers. */
+const mayBeAnswered = ({ reply }: Msg, { logger }: ShardLaneOptions): boolean => {
+  const isSo = isInbox(reply)
+  if (!isSo) logger.error({ reply }, 'a question is not taken, since its answer would go to no inbox')
+  return isSo
 }
 
 /** Decides a batch of submissions and answers when the last of them is settled. */

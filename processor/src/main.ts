@@ -3,12 +3,14 @@ import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
+import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
+import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady, refuseEviction } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
@@ -32,9 +34,9 @@ const instance = environment.INSTANCE_NAME ?? `processor-${randomUUID()}`
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment
   const lanes: Leases[] = []
-  const nats = await connectNats({ url: environment.NATS_URL, name: instance, logger })
+  const nats = await connectNats({ ...natsAddress(environment), name: instance, logger })
   onStop('NATS', nats.close)
-  const redis = connectRedis({ url: environment.REDIS_URL, name: instance, logger })
+  const redis = connectRedis({ ...redisAddress(environment), name: instance, logger })
   onStop('Redis', () => redis.disconnect())
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -43,6 +45,7 @@ await runService(logger, async ({ onStop }) => {
   })
   onStop('ClickHouse', () => clickhouse.close())
   const registry = createMetrics()
+  watchRefusals(registry, nats)
   const halts = createHalts(registry)
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,

@@ -11,20 +11,37 @@ export const ERRORS = {
   WRONG_CREDENTIALS: { status: 401, sentence: 'The username or the password is wrong.' },
   WRONG_SCOPE: { status: 403, sentence: 'The token does not allow this operation.' },
   WRONG_USER: { status: 403, sentence: 'A token acts only for its own user.' },
+  // 403, as with managed gateways, and not 401: that is for tokens, and a client answers it by logging in again, which
+  // helps nobody who lacks a key.
+  API_KEY_REQUIRED: { status: 403, sentence: 'An API key is required: send it as x-api-key.' },
+  API_KEY_INVALID: { status: 403, sentence: 'There is no such API key, or it was revoked.' },
   VOTING_NOT_OPEN: { status: 403, sentence: 'Voting in this event has not begun.' },
   VOTING_CLOSED: { status: 403, sentence: 'Voting in this event is over.' },
   ORIGIN_NOT_ALLOWED: { status: 403, sentence: 'Pages of this origin may not connect.' },
   EVENT_NOT_FOUND: { status: 404, sentence: 'There is no such event.' },
   CONTESTANT_NOT_FOUND: { status: 404, sentence: 'There is no such contestant in this event.' },
   VOTE_NOT_FOUND: { status: 404, sentence: 'There is no such vote.' },
+  PLAN_NOT_FOUND: { status: 404, sentence: 'There is no such usage plan.' },
+  API_KEY_NOT_FOUND: { status: 404, sentence: 'There is no such API key.' },
   ROUTE_NOT_FOUND: { status: 404, sentence: 'There is nothing at this path.' },
   METHOD_NOT_ALLOWED: { status: 405, sentence: 'This path does not support this method.' },
   REQUEST_TIMEOUT: { status: 408, sentence: 'The request did not arrive in time.' },
   USERNAME_TAKEN: { status: 409, sentence: 'The username is taken.' },
+  PLAN_TAKEN: { status: 409, sentence: 'There is a usage plan of this name already.' },
+  PLAN_IN_USE: { status: 409, sentence: 'There are API keys that go by this usage plan.' },
+  API_KEY_REVOKED: { status: 409, sentence: 'The API key was revoked.' },
+  API_KEY_IN_USE: { status: 409, sentence: 'The API key was not revoked.' },
+  TOO_MANY: { status: 409, sentence: 'There are as many of these as there may be.' },
   DUPLICATE_VOTE: { status: 409, sentence: 'This user has already voted in this event.' },
   PAYLOAD_TOO_LARGE: { status: 413, sentence: 'The request body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, sentence: 'The body must be application/json.' },
+  TOO_MANY_REVOCATIONS: {
+    status: 409,
+    sentence: 'Too many tokens and users are revoked one by one. Revoke all tokens before a time.',
+  },
   RATE_LIMITED: { status: 429, sentence: 'Too many requests.' },
+  QUOTA_EXCEEDED: { status: 429, sentence: 'The quota of this API key is used up.' },
+  TOO_MANY_LOGINS: { status: 429, sentence: 'Too many logins have failed. Try again later.' },
   HEADERS_TOO_LARGE: { status: 431, sentence: 'The request line and headers are too large.' },
   INTERNAL: { status: 500, sentence: 'Something went wrong on our side.' },
   RESPONSE_TOO_LARGE: { status: 500, sentence: 'The response would be larger than allowed.' },
@@ -46,12 +63,23 @@ export interface FieldFault {
   readonly message: string
 }
 
+/** A limit that is used up, in a RATE_LIMITED. */
+export interface LimitState {
+  /** For example `user`. */
+  readonly policy: string
+  readonly perSecond: number
+  readonly burst: number
+  /** Tokens that are left. */
+  readonly remaining: number
+}
+
 interface ErrorOptions {
   readonly fields?: readonly FieldFault[]
   /** The vote that stands, in a DUPLICATE_VOTE. */
   readonly voteId?: string
   /** When it makes sense to try again. */
   readonly retryAfterSeconds?: number
+  readonly limit?: LimitState
   readonly cause?: unknown
 }
 
@@ -62,6 +90,7 @@ export class VotestreamError extends Error {
   readonly fields: readonly FieldFault[]
   readonly voteId: string | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly limit: LimitState | undefined
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(ERRORS[code].sentence, options.cause === undefined ? undefined : { cause: options.cause })
@@ -69,6 +98,7 @@ export class VotestreamError extends Error {
     this.fields = options.fields ?? []
     this.voteId = options.voteId
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.limit = options.limit
   }
 
   get status(): number {

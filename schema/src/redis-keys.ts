@@ -2,7 +2,7 @@ import type { EventNumber, Shard } from './numbers.js'
 
 /**
  * Keys in Redis. All keys of a shard stand in one hash slot, so that one script may touch them together.
- * Everything here is a view of the log and can be made again from it.
+ * Everything here is a view of the log and can be made again from it, but for the limits at the end.
  */
 
 /**
@@ -66,3 +66,14 @@ export const shadowOf =
 
 /** Set: the shards whose view was made anew by an operator's command that is still at it. Expires. */
 export const REBUILT_SHARDS_KEY = 'rebuild:shards'
+
+/** Hash: the gateways that share limits, each with when it was last heard of, by Redis's clock. Expires. */
+export const GATEWAYS_KEY = 'limit:{gateways}:replicas'
+
+/**
+ * Hash: what is left of a limit that gateways share. Fields: `level` (tokens; negative: a debt), `at` (when, by Redis's
+ * clock, in milliseconds), `scarce_at` (when a gateway lacked what it needed), and `unmet`, `unmet_by`, `unmet_at` (how much
+ * less than it asked for was given to which gateway, and when). Expires when it would be full again. Nothing is lost with
+ * it but what was spent of it just before.
+ */
+export const limitKey = (name: string): string => `limit:{gateways}:bucket:${name}`

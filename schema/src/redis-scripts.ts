@@ -9,3 +9,6 @@ export const clearKeysScript = script('clear-keys')
 export const beginViewScript = script('begin-view')
 export const seedViewScript = script('seed-view')
 export const swapEventScript = script('swap-event')
+
+/** The script by which gateways lease tokens of the buckets that they share. */
+export const dealTokensScript = script('deal-tokens')

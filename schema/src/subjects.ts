@@ -35,6 +35,12 @@ export const CREDENTIALS_BUCKET = 'credentials'
 export const EVENTS_BUCKET = 'events'
 /** The key in the events bucket whose revisions are the numbers of events. */
 export const EVENT_NUMBERS_KEY = 'numbers'
+/** Usage plans, and the keys of clients. */
+export const USAGE_PLANS_BUCKET = 'usage-plans'
+/** What was taken of each key's quota in its current period. */
+export const QUOTAS_BUCKET = 'quotas'
+/** Tokens that were taken back. */
+export const REVOCATIONS_BUCKET = 'revocations'
 /** Who works on which shard at the moment. Entries expire. */
 export const LEASES_BUCKET = 'leases'
 

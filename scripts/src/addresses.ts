@@ -1,3 +1,4 @@
+import { shownAddress } from '@votestream/infra/store-login'
 import type { Environment } from './environment.js'
 
 export interface Addresses {
@@ -35,9 +36,9 @@ export function addressTable(table: AddressTable): string {
     ['REST', `${table.gatewayUrl}/v1`],
     ['API docs', `${table.gatewayUrl}/v1/docs`],
     ['GraphQL', `${table.gatewayUrl}/graphql`],
-    ['NATS', table.natsUrl],
-    ['Redis', table.redisUrl],
-    ['ClickHouse', `${table.clickHouseUrl}${analyst}`],
+    ['NATS', shownAddress(table.natsUrl)],
+    ['Redis', shownAddress(table.redisUrl)],
+    ['ClickHouse', `${shownAddress(table.clickHouseUrl)}${analyst}`],
     ['Metrics', table.metricsPorts.map((port) => `http://127.0.0.1:${port}/metrics`).join('  ')],
     ['Data', table.dataDir],
     ['Admin', table.admin],

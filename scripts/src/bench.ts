@@ -8,6 +8,7 @@ import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import type { Outcome, Part, PartOption, PartValue } from './bench/part.js'
 import { PARTS } from './bench/parts.js'
 import { table } from './bench/table.js'
+import { RAISED_LIMITS, raisedLimitsText } from './environment.js'
 import { reportPage } from './report/page.js'
 
 const folder = join(repositoryRoot(), '.data', 'bench')
@@ -65,11 +66,18 @@ const readOptions = ({ options }: Part, args: string[]): Record<string, PartValu
 
 const run = async (part: Part, args: string[]): Promise<Outcome> => {
   const options = readOptions(part, args)
+  say(raisedLimitsText())
   const outcome = await part.measure(options, say)
   for (const { title, rows } of outcome.tables) console.log(`\n${title}\n\n${table(rows, 0)}`)
   const [cpu] = cpus()
   const machine = { cores: cpus().length, cpu: cpu?.model, node: process.version }
-  const record = { at: new Date().toISOString(), machine, options, figures: outcome.figures }
+  const record = {
+    at: new Date().toISOString(),
+    machine,
+    options,
+    limits: RAISED_LIMITS,
+    figures: outcome.figures,
+  }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, `${part.name}.json`), `${JSON.stringify(record, undefined, 2)}\n`)
   const about = `${record.at}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, ${JSON.stringify(options)}`

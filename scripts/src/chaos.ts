@@ -8,6 +8,7 @@ import { CHAOS_USAGE, type ChaosOptions, parseChaosOptions } from './chaos/optio
 import { levelWords, resultsMarkdown, resultsTable } from './chaos/results-table.js'
 import { type ChaosResult, runChaos } from './chaos/run.js'
 import { FAULTS } from './chaos/schedule.js'
+import { raisedLimitsText } from './environment.js'
 
 const DETAILS_SHOWN_MAX = 10
 const DETAIL_LENGTH_MAX = 400
@@ -19,6 +20,7 @@ const run = async (options: ChaosOptions): Promise<number> => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   const folder = await mkdtemp(join(tmpdir(), 'votestream-chaos-'))
   const extent = count === undefined ? `for ${durationMs / 60_000} minutes` : `of ${count} faults`
+  say(raisedLimitsText())
   say(`Chaos ${extent} with --seed ${seed}, in ${folder}`)
   const result = await runChaos({ ...options, folder, say, signal: interrupted.signal })
   const { violations } = result

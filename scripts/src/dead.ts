@@ -2,12 +2,12 @@ import { parseArgs } from 'node:util'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
-import { addressesOf } from './addresses.js'
 import type { DeadCommand } from './dead/dead-command.js'
 import { discardLetters } from './dead/discard-letters.js'
 import { listLetters } from './dead/list-letters.js'
 import { retryLetters } from './dead/retry-letters.js'
 import { readEnvironment } from './environment.js'
+import { operatorAddresses } from './store-logins.js'
 import { within } from './within.js'
 
 /**
@@ -35,8 +35,8 @@ const run = async ([name = '', ...args]: readonly string[]): Promise<number> => 
   if (!(waitMs > 0)) throw new Error('--wait takes a number of seconds')
   const environment = readEnvironment(repositoryRoot())
   const logger = createLogger('dead', 'silent')
-  const { natsUrl } = addressesOf(environment)
-  const nats = await within(waitMs, 'NATS', connectNats({ url: natsUrl, name: 'dead', logger }))
+  const stores = await operatorAddresses(environment)
+  const nats = await within(waitMs, 'NATS', connectNats({ ...stores.nats, name: 'dead', logger }))
   return command.run({ environment, nats, say: (line) => console.log(line) }, values, positionals)
 }
 

@@ -4,7 +4,9 @@ import { request as requestTls } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
+import { natsLogin } from '@votestream/infra/nats'
 import { z } from 'zod'
+import type { StoreAddress } from './store-logins.js'
 
 export interface DemoEventOptions {
   readonly gatewayUrl: string
@@ -16,8 +18,8 @@ const loginSchema = z.object({ user_id: z.string(), token: z.string() })
 const eventSchema = z.object({ event_id: z.string(), event_name: z.string() })
 
 /** The bucket of events is the stream `KV_events`: no stream, or one without a message, is an empty system. */
-export async function hasEvents(natsUrl: string): Promise<boolean> {
-  const connection = await connect({ servers: natsUrl.split(','), timeout: 5_000, maxReconnectAttempts: 2 })
+export async function hasEvents({ url, ...login }: StoreAddress): Promise<boolean> {
+  const connection = await connect({ ...natsLogin(url, login), timeout: 5_000, maxReconnectAttempts: 2 })
   try {
     const manager = await jetstreamManager(connection)
     for await (const stream of manager.streams.list()) {

@@ -1,4 +1,5 @@
 import { delimiter, resolve } from 'node:path'
+import { IDENTITIES, passwordVariable } from '@votestream/infra/access/identities'
 import {
   EnvironmentError,
   portVariable,
@@ -11,18 +12,33 @@ import { z } from 'zod'
 const serverUrl = z.url().optional()
 const text = z.string().optional()
 
+/** Passwords of single services, for servers that are not ours and know them; ours are given them. */
+const identityPasswords = <Store extends 'NATS' | 'REDIS' | 'CLICKHOUSE'>(store: Store) =>
+  // Every identity has its variable in it.
+  Object.fromEntries(IDENTITIES.map((identity) => [passwordVariable(store, identity), text])) as Record<
+    ReturnType<typeof passwordVariable<Store>>,
+    typeof text
+  >
+
 const variables = {
   GATEWAY_PORT: portVariable(4000),
   // One address or several, apart by commas.
   NATS_URL: text,
   NATS_PORT: portVariable(4222),
+  NATS_USER: text,
+  NATS_PASSWORD: text,
   REDIS_URL: serverUrl,
   REDIS_PORT: portVariable(6379),
+  REDIS_USER: text,
+  REDIS_PASSWORD: text,
   CLICKHOUSE_URL: serverUrl,
   CLICKHOUSE_PORT: portVariable(8123),
   CLICKHOUSE_USER: z.string().default('default'),
   CLICKHOUSE_PASSWORD: text,
   CLICKHOUSE_ANALYST_PASSWORD: text,
+  ...identityPasswords('NATS'),
+  ...identityPasswords('REDIS'),
+  ...identityPasswords('CLICKHOUSE'),
   DATA_DIR: z.string().default('.data'),
   JWT_SECRET: text,
   ID_SECRET: text,
@@ -74,10 +90,30 @@ export function inheritedVariables(): NodeJS.ProcessEnv {
   return { ...process.env }
 }
 
-/** The same without any variable of ours, so that a test sees nothing but what it sets itself. */
+/**
+ * The limits of a gateway that one machine's clients are to come up against nothing but the machine: as high as they can be
+ * set. Nothing switches them off.
+ */
+export const RAISED_LIMITS = {
+  RATE_LIMIT: '250000',
+  RATE_BURST: '250000',
+  USER_RATE_LIMIT: '250000',
+  USER_RATE_BURST: '250000',
+  ADDRESS_RATE_LIMIT: '250000',
+  ADDRESS_RATE_BURST: '250000',
+} as const
+
+/** As a line to be shown with whatever was measured under them. */
+export const raisedLimitsText = (): string =>
+  `Limits: ${Object.entries(RAISED_LIMITS)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}`
+
+/** The same without any variable of ours, so that a test sees nothing but what it sets itself, and with raised limits. */
 export function variablesForTests(): NodeJS.ProcessEnv {
   const ours = new Set(Object.keys(variables))
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)))
+  const others = Object.entries(process.env).filter(([name]) => !ours.has(name))
+  return { ...Object.fromEntries(others), ...RAISED_LIMITS }
 }
 
 /** Where programs are looked for. */
@@ -88,4 +124,13 @@ export function searchFolders(): string[] {
 /** Whether somebody who has no Chromium chose to leave out the tests that need one. */
 export function skipsBrowserTests(): boolean {
   return process.env.VOTESTREAM_SKIP_BROWSER === '1'
+}
+
+/** Which inputs a test generates, and for how long. */
+export function generatedInputs(): { readonly seed: number; readonly seconds: number } {
+  const { GENERATED_SEED, GENERATED_SECONDS } = readVariables(
+    { GENERATED_SEED: wholeVariable(7, 0, 2 ** 31 - 1), GENERATED_SECONDS: wholeVariable(20, 1, 86_400) },
+    process.env,
+  )
+  return { seed: GENERATED_SEED, seconds: GENERATED_SECONDS }
 }

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { applyMigrations, readMigrations } from '@votestream/infra/migrations'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { migrationsFolder } from '@votestream/schema/clickhouse-schema'
-import { connectToClickhouse } from './clickhouse-login.js'
 import { readEnvironment } from './environment.js'
+import { connectToClickhouse } from './store-logins.js'
 
 /** `npm run migrate`: brings ClickHouse's tables and views to what this code expects. */
 

@@ -7,16 +7,15 @@ import { decodeEvent, eventKey } from '@votestream/schema/event-record'
 import type { EventNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { EVENTS_BUCKET } from '@votestream/schema/subjects'
-import { addressesOf } from './addresses.js'
 import type { EventComparison } from './books/comparison.js'
 import { type EventName, reconciliationDocument } from './books/document.js'
 import { parseReconcileRequest, RECONCILE_USAGE, type ReconcileRequest } from './books/options.js'
 import { createProgressLines } from './books/progress.js'
 import { agrees, reconcile } from './books/reconciliation.js'
 import { report } from './books/report.js'
-import { connectToClickhouse } from './clickhouse-login.js'
 import { readEnvironment } from './environment.js'
 import { publicIds } from './public-ids.js'
+import { connectToClickhouse, operatorAddresses } from './store-logins.js'
 
 /** `npm run reconcile`: a fresh replay of the log, Redis and ClickHouse, event by event. See RECONCILE_USAGE. */
 
@@ -71,17 +70,17 @@ const isEmpty = ({ log, redis, clickhouse, differences }: EventComparison): bool
 
 const run = async ({ isJson, waitMs, showsProgress, events: asked }: ReconcileRequest): Promise<number> => {
   const environment = readEnvironment(repositoryRoot())
-  const { natsUrl, redisUrl } = addressesOf(environment)
+  const stores = await operatorAddresses(environment)
   const ids = await publicIds(environment)
   const only = eventNumbers(asked, ids)
   const name = 'reconcile'
   const logger = createLogger(name, 'silent')
-  const redis = connectRedis({ url: redisUrl, name, logger, commandTimeoutMs: REDIS_TIMEOUT_MS })
+  const redis = connectRedis({ ...stores.redis, name, logger, commandTimeoutMs: REDIS_TIMEOUT_MS })
   await redisReady(redis, waitMs)
   const clickhouse = await connectToClickhouse(environment, CLICKHOUSE_TIMEOUT_MS)
   const answer = await clickhouse.ping({ select: true })
   if (!answer.success) throw new Error('ClickHouse does not answer', { cause: answer.error })
-  const nats = await within(waitMs, 'NATS', connectNats({ url: natsUrl, name, logger }))
+  const nats = await within(waitMs, 'NATS', connectNats({ ...stores.nats, name, logger }))
   const says = showsProgress || process.stderr.isTTY
   const reconciliation = await reconcile({
     nats,

@@ -6,6 +6,10 @@ import { z } from 'zod'
 
 const secretsSchema = z.strictObject({
   jwtSecret: z.string().min(32),
+  /** Verifies tokens, and signs none: the secret before the last exchange. */
+  otherJwtSecret: z.string().min(32).optional(),
+  /** When that was, milliseconds since 1970. */
+  jwtExchangedAtMs: z.number().optional(),
   idSecret: z.string().min(32),
   adminUsername: z.string().min(3),
   adminPassword: z.string().min(8),
@@ -71,13 +75,18 @@ export function checkIdSecret(secrets: Secrets, idSecret: string): void {
   )
 }
 
+export async function writeSecrets(dataDir: string, secrets: Secrets): Promise<void> {
+  await replaceSecretFile(secretsFile(dataDir), secrets)
+}
+
 /**
+ * Writes a file that is for its owner alone.
+ *
  * 1. A new file of mode 600 is written and synced. A crash here leaves the old secrets, or none, in force.
  * 2. It takes the name. A crash here leaves either the old or the new file, whole.
  * 3. The folder is synced, so that the name survives a power cut.
  */
-export async function writeSecrets(dataDir: string, secrets: Secrets): Promise<void> {
-  const file = secretsFile(dataDir)
+export async function replaceSecretFile(file: string, secrets: unknown): Promise<void> {
   mkdirSync(dirname(file), { recursive: true })
   const temporary = `${file}.${process.pid}.new`
   const handle = await open(temporary, 'w', 0o600)
@@ -102,6 +111,6 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-function randomText(bytes: number): string {
+export function randomText(bytes: number): string {
   return randomBytes(bytes).toString('base64url')
 }

@@ -1,8 +1,17 @@
 import { join } from 'node:path'
+import {
+  CLICKHOUSE_SERVICES,
+  IDENTITIES,
+  type Identity,
+  passwordVariable,
+} from '@votestream/infra/access/identities'
+import { withoutSecrets } from '@votestream/infra/servers/inherited-environment'
 import type { ServerSpec } from '@votestream/infra/servers/server-process'
 import { type Addresses, addressesOf } from './addresses.js'
 import type { Environment } from './environment.js'
-import type { Secrets } from './secrets.js'
+import { type Secrets, secretsFile } from './secrets.js'
+import { clickhouseLogin, storeLogin } from './store-logins.js'
+import type { StorePasswords } from './store-passwords.js'
 
 /** A secret that the environment names goes before the one that was made at the first start. */
 export interface Credentials {
@@ -14,9 +23,11 @@ export interface Credentials {
   readonly clickHousePassword: string
   /** Undefined where ClickHouse is not ours: its accounts are not ours to know. */
   readonly analystPassword: string | undefined
+  /** Of the servers that are ours. */
+  readonly stores: StorePasswords
 }
 
-export function credentialsOf(environment: Environment, secrets: Secrets): Credentials {
+export function credentialsOf(environment: Environment, secrets: Secrets, made: StorePasswords): Credentials {
   const ownClickHouse = environment.CLICKHOUSE_URL === undefined
   return {
     jwtSecret: environment.JWT_SECRET ?? secrets.jwtSecret,
@@ -28,36 +39,88 @@ export function credentialsOf(environment: Environment, secrets: Secrets): Crede
     analystPassword: ownClickHouse
       ? (environment.CLICKHOUSE_ANALYST_PASSWORD ?? secrets.analystPassword)
       : undefined,
+    stores: {
+      nats: chosen('NATS', IDENTITIES, environment, made.nats),
+      redis: chosen('REDIS', IDENTITIES, environment, made.redis),
+      clickhouse: chosen('CLICKHOUSE', CLICKHOUSE_SERVICES, environment, made.clickhouse),
+    },
   }
 }
 
-/** The variables of every service: what this process was given, with every address and default filled in. */
+const chosen = <Name extends Identity>(
+  store: 'NATS' | 'REDIS' | 'CLICKHOUSE',
+  names: readonly Name[],
+  environment: Environment,
+  made: Readonly<Record<Name, string>>,
+): Record<Name, string> =>
+  // Every name is a key of it.
+  Object.fromEntries(
+    names.map((name) => [name, environment[passwordVariable(store, name)] ?? made[name]]),
+  ) as Record<Name, string>
+
+/**
+ * The variables of a service, or of a command: what this process was given, with every address and default filled in;
+ * and of the secrets those alone that are its business.
+ */
 export function serviceVariables(
+  identity: Identity,
   environment: Environment,
   credentials: Credentials,
   inherited: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const { natsUrl, redisUrl, clickHouseUrl }: Addresses = addressesOf(environment)
   return {
-    ...inherited,
+    ...withoutSecrets(inherited),
     NATS_URL: natsUrl,
     REDIS_URL: redisUrl,
     CLICKHOUSE_URL: clickHouseUrl,
-    CLICKHOUSE_USER: credentials.clickHouseUser,
-    CLICKHOUSE_PASSWORD: credentials.clickHousePassword,
+    ...storeVariables(identity, environment, credentials),
     DATA_DIR: environment.DATA_DIR,
     SHARDS: String(environment.SHARDS),
     LOG_LEVEL: environment.LOG_LEVEL,
     TOKEN_TTL: environment.TOKEN_TTL,
-    JWT_SECRET: credentials.jwtSecret,
-    ID_SECRET: credentials.idSecret,
-    ADMIN_USERNAME: credentials.adminUsername,
-    ADMIN_PASSWORD: credentials.adminPassword,
+    ...secretVariables(identity, environment, credentials),
     GATEWAY_PORT: String(environment.GATEWAY_PORT),
     GATEWAY_WORKERS: String(environment.GATEWAY_WORKERS),
     GATEWAY_METRICS_PORT: String(environment.GATEWAY_METRICS_PORT),
     INGEST_METRICS_PORT: String(environment.INGEST_METRICS_PORT),
     PROCESSOR_METRICS_PORT: String(environment.PROCESSOR_METRICS_PORT),
+  }
+}
+
+const secretVariables = (
+  identity: Identity,
+  { JWT_SECRET, DATA_DIR }: Environment,
+  credentials: Credentials,
+): NodeJS.ProcessEnv => ({
+  ...(identity === 'gateway' && {
+    JWT_SECRET: credentials.jwtSecret,
+    // Keys that we made may be exchanged while gateways run (`npm run keys -- rotate`).
+    ...(JWT_SECRET === undefined && { JWT_SECRETS_FILE: secretsFile(DATA_DIR) }),
+    ADMIN_USERNAME: credentials.adminUsername,
+    ADMIN_PASSWORD: credentials.adminPassword,
+  }),
+  // The archive's catalog names events as the gateway does.
+  ...((identity === 'gateway' || identity === 'processor') && { ID_SECRET: credentials.idSecret }),
+})
+
+/** An empty variable counts as unset: what is inherited for one identity is not another's. */
+const storeVariables = (
+  identity: Identity,
+  environment: Environment,
+  { stores: made, clickHousePassword: ownerPassword }: Credentials,
+): NodeJS.ProcessEnv => {
+  const nats = storeLogin('nats', identity, environment, made)
+  const redis = storeLogin('redis', identity, environment, made)
+  const clickhouse =
+    identity === 'ingest' ? undefined : clickhouseLogin(identity, environment, { made, ownerPassword })
+  return {
+    NATS_USER: nats.user ?? '',
+    NATS_PASSWORD: nats.password ?? '',
+    REDIS_USER: redis.user ?? '',
+    REDIS_PASSWORD: redis.password ?? '',
+    CLICKHOUSE_USER: clickhouse?.user ?? '',
+    CLICKHOUSE_PASSWORD: clickhouse?.password ?? '',
   }
 }
 

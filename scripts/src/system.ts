@@ -1,5 +1,6 @@
 import { accessSync, chmodSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Identity } from '@votestream/infra/access/identities'
 import { clickHouseServerSpec } from '@votestream/infra/servers/clickhouse-server'
 import { findServer } from '@votestream/infra/servers/find-server'
 import { natsServerSpec } from '@votestream/infra/servers/nats-server'
@@ -14,6 +15,8 @@ import { findTakenPorts, portsOf, sharedPortSentence, takenPortsSentence } from 
 import { createProcessRecord, endLeftovers, isRunning, readProcessRecord } from './process-record.js'
 import { checkIdSecret, ensureSecrets, type Secrets, secretsFile, writeSecrets } from './secrets.js'
 import { type Credentials, credentialsOf, serviceSpec, serviceVariables, taskSpec } from './service-specs.js'
+import { operatorAddressesOf } from './store-logins.js'
+import { ensureStorePasswords } from './store-passwords.js'
 import { defaultRestartPolicy } from './supervision.js'
 import { createSupervisor, type Supervisor, type SupervisorEvent } from './supervisor.js'
 
@@ -138,19 +141,23 @@ async function startEverything(context: StartContext): Promise<void> {
   const { environment, root, supervisor, say } = context
   const { ID_SECRET: idSecret } = environment
   const secrets = await ensureSecrets(environment.DATA_DIR, idSecret === undefined ? {} : { idSecret })
-  const credentials = credentialsOf(environment, secrets)
+  const credentials = credentialsOf(environment, secrets, await ensureStorePasswords(environment.DATA_DIR))
   checkIdSecret(secrets, credentials.idSecret)
   const addresses = addressesOf(environment)
   await startServers(context, credentials)
 
   const logFolder = join(environment.DATA_DIR, 'logs')
-  const env = serviceVariables(environment, credentials, context.variables)
-  const program = { root, logFolder, env }
-  await supervisor.run(logged(context, taskSpec('migrate', 'scripts/dist/src/migrate.js', program)))
+  const programOf = (identity: Identity) => ({
+    root,
+    logFolder,
+    env: serviceVariables(identity, environment, credentials, context.variables),
+  })
+  const migrate = taskSpec('migrate', 'scripts/dist/src/migrate.js', programOf('operator'))
+  await supervisor.run(logged(context, migrate))
   const start = (spec: ServerSpec) => supervisor.start(logged(context, spec))
-  await start(serviceSpec('ingest', environment.INGEST_METRICS_PORT, program))
-  await start(serviceSpec('processor', environment.PROCESSOR_METRICS_PORT, program))
-  const gateway = serviceSpec('gateway', environment.GATEWAY_METRICS_PORT, program)
+  await start(serviceSpec('ingest', environment.INGEST_METRICS_PORT, programOf('ingest')))
+  await start(serviceSpec('processor', environment.PROCESSOR_METRICS_PORT, programOf('processor')))
+  const gateway = serviceSpec('gateway', environment.GATEWAY_METRICS_PORT, programOf('gateway'))
   await start({ ...gateway, stopTimeoutMs: gateway.stopTimeoutMs + drainsMoreMs(environment) })
 
   const demoEvent = await demoEventOf(context, addresses, credentials)
@@ -194,12 +201,14 @@ async function startServers(context: StartContext, credentials: Credentials): Pr
   if (environment.NATS_URL === undefined) {
     const binary = await findServer(natsRequirement, find)
     const place = { port: environment.NATS_PORT, dataDir: dataFolder('nats'), logFile: logFile('nats') }
-    await start(await natsServerSpec({ ...place, binary, detached: true }))
+    const access = { passwords: credentials.stores.nats, shards: environment.SHARDS }
+    await start(await natsServerSpec({ ...place, binary, access, detached: true }))
   }
   if (environment.REDIS_URL === undefined) {
     const binary = await findServer(redisRequirement, find)
     const place = { port: environment.REDIS_PORT, dataDir: dataFolder('redis'), logFile: logFile('redis') }
-    await start(await redisServerSpec({ ...place, binary, detached: true }))
+    const passwords = credentials.stores.redis
+    await start(await redisServerSpec({ ...place, binary, passwords, detached: true }))
   }
   if (environment.CLICKHOUSE_URL === undefined) {
     const { clickHouseUser, clickHousePassword, analystPassword } = credentials
@@ -211,6 +220,7 @@ async function startServers(context: StartContext, credentials: Credentials): Pr
         username: clickHouseUser,
         password: clickHousePassword,
         ...(analystPassword === undefined ? {} : { analystPassword }),
+        servicePasswords: credentials.stores.clickhouse,
         detached: true,
       }),
     )
@@ -222,7 +232,8 @@ const demoEventFile = 'demo-event.json'
 /** Made on an empty system; remembered, so that every start can show it. */
 async function demoEventOf(context: StartContext, addresses: Addresses, credentials: Credentials) {
   const file = join(context.environment.DATA_DIR, demoEventFile)
-  if (!(await hasEvents(addresses.natsUrl))) {
+  const { nats } = operatorAddressesOf(context.environment, addresses, credentials.stores)
+  if (!(await hasEvents(nats))) {
     const made = await createDemoEvent({
       gatewayUrl: addresses.gatewayUrl,
       username: credentials.adminUsername,

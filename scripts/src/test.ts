@@ -1,7 +1,7 @@
 // `npm test [-- <part of a file name> … --grep=<part of a test name>]`: format, lint, types (by the build on
 // the way here) and every test, against real servers on free ports and temporary folders.
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { join, relative } from 'node:path'
 import { findServer } from '@votestream/infra/servers/find-server'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
@@ -35,7 +35,16 @@ await findServer(natsRequirement)
 await findServer(redisRequirement)
 const { together, alone } = planTests(files)
 const lanes = Math.min(LANES_MAX, together.length)
-const run: RunGroup = (group) => runTests(group)
+/** Those that run. What ends this process ends them, and nothing more is begun. */
+const running = new Set<ChildProcess>()
+let isStopping = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isStopping = true
+    for (const child of running) child.kill(signal)
+  })
+}
+const run: RunGroup = async (group) => (isStopping ? undefined : runTests(group))
 const first = added(await runInLanes(together, lanes, run), await runInLanes(alone, 1, run))
 const runAlone = (these: readonly string[]) =>
   runInLanes(
@@ -80,9 +89,7 @@ async function runTests(testFiles: TestGroup): Promise<TestOutcome | undefined> 
   })
   const said: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => said.push(bytes))
-  const forward = (signal: NodeJS.Signals) => child.kill(signal)
-  process.on('SIGINT', forward)
-  process.on('SIGTERM', forward)
+  running.add(child)
   let result: TestOutcome | undefined
   let lingering: NodeJS.Timeout | undefined
   child.on('message', (message) => {
@@ -100,8 +107,7 @@ async function runTests(testFiles: TestGroup): Promise<TestOutcome | undefined> 
     child.once('close', resolve)
   })
   clearTimeout(lingering)
-  process.off('SIGINT', forward)
-  process.off('SIGTERM', forward)
+  running.delete(child)
   const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
   const name =
     testFiles.length === 1 ? relative(root, testFiles[0] ?? '') : `${testFiles.length} files of unit tests`

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { parseDuration } from '@votestream/gateway/duration'
+import { TOKEN_LIFE_SECONDS_MAX } from '@votestream/schema/revocation-record'
 import { isScope, SCOPES, type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 
 /** What `npm run token` is asked for. */
@@ -42,6 +43,9 @@ export const parseTokenRequest = (args: readonly string[]): TokenRequest => {
     throw new Error(`Say either --scope or --voters.\n\n${TOKEN_USAGE}`)
   }
   const ttlSeconds = values.ttl === undefined ? undefined : parseDuration(values.ttl)
+  if (ttlSeconds !== undefined && ttlSeconds > TOKEN_LIFE_SECONDS_MAX) {
+    throw new Error(`--ttl ${values.ttl}: must be ${TOKEN_LIFE_SECONDS_MAX / 86_400} days at most`)
+  }
   if (values.ttl !== undefined && ttlSeconds === undefined) {
     throw new Error(`--ttl ${values.ttl}: must be seconds, or a number with s, m, h or d`)
   }

@@ -1,15 +1,18 @@
 import { once } from 'node:events'
 import { jetstream } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
+import { AuthorizationError } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import { parseDuration } from '@votestream/gateway/duration'
 import { createTokens } from '@votestream/gateway/tokens'
+import { natsLogin } from '@votestream/infra/nats'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
+import { shownAddress } from '@votestream/infra/store-login'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { ACCOUNTS_BUCKET } from '@votestream/schema/subjects'
-import { addressesOf } from './addresses.js'
 import { type Environment, readEnvironment } from './environment.js'
 import { checkIdSecret, readSecrets } from './secrets.js'
+import { operatorAddresses, type StoreAddress } from './store-logins.js'
 import { parseTokenRequest, TOKEN_USAGE, type TokenRequest } from './token-request.js'
 import { createVoterAccounts } from './voter-accounts.js'
 
@@ -31,11 +34,13 @@ const secretsOf = async (environment: Environment): Promise<{ jwtSecret: string;
   return { jwtSecret: secrets.jwtSecret, idSecret: secrets.idSecret }
 }
 
-const connectToBroker = async (url: string) => {
+const connectToBroker = async ({ url, ...login }: StoreAddress) => {
   try {
-    return await connect({ servers: url.split(','), timeout: 5_000, maxReconnectAttempts: 2 })
+    return await connect({ ...natsLogin(url, login), timeout: 5_000, maxReconnectAttempts: 2 })
   } catch (cause) {
-    throw new Error(`NATS does not answer at ${url}: --voters needs a running system.`, { cause })
+    const where = shownAddress(url)
+    if (cause instanceof AuthorizationError) throw new Error(`NATS at ${where} refuses the login.`, { cause })
+    throw new Error(`NATS does not answer at ${where}: --voters needs a running system.`, { cause })
   }
 }
 
@@ -52,7 +57,7 @@ const run = async (request: Exclude<TokenRequest, { kind: 'help' }>): Promise<vo
     return
   }
   const tokens = createTokens({ secret: jwtSecret, ids, ttlSeconds: request.ttlSeconds ?? userTtlSeconds })
-  const connection = await connectToBroker(addressesOf(environment).natsUrl)
+  const connection = await connectToBroker((await operatorAddresses(environment)).nats)
   try {
     const accounts = await new Kvm(jetstream(connection)).open(ACCOUNTS_BUCKET)
     await createVoterAccounts(accounts, request.voters, (voter) => {

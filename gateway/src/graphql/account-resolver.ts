@@ -5,6 +5,7 @@ import { callingUser } from '../caller.js'
 import { RegisterInput, Session, User } from './account-types.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { checkLogin, checkRegistration } from './input-checks.js'
+import { OfOperation } from './of-operation.js'
 
 export interface AccountDeps {
   readonly accounts: Pick<Accounts, 'register' | 'login' | 'username'>
@@ -19,6 +20,7 @@ export class AccountResolver {
     this.#deps = deps
   }
 
+  @OfOperation('me')
   @Query(() => User, { description: "The token's user." })
   me(@Ctx() context: GraphqlContext): User {
     const voter = callingUser(requireCaller(context))
@@ -32,16 +34,23 @@ export class AccountResolver {
     return user.knownUsername ?? (await this.#deps.accounts.username(user.voter))
   }
 
+  @OfOperation('login')
   @Mutation(() => Session, { description: 'Logs in. A wrong password and an unknown user look the same.' })
   async login(
+    @Ctx() context: GraphqlContext,
     @Arg('username', () => String, { description: 'As registered; case does not matter.' }) name: string,
     @Arg('password', () => String, { description: 'As registered.' }) password: string,
   ): Promise<Session> {
     checkLogin(name, password)
-    const { voter, token, username } = await this.#deps.accounts.login(name, password)
+    const { voter, token, username } = await this.#deps.accounts.login(
+      name,
+      password,
+      context.address?.() ?? '',
+    )
     return new Session(token, new User(voter, this.#deps.ids.userId(voter), username))
   }
 
+  @OfOperation('register')
   @Mutation(() => User, {
     description: 'Registers a user. Needs a token with the scope `accounts:register`: an application token.',
   })

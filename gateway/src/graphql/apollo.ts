@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -12,48 +12,75 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import Negotiator from 'negotiator'
+import { comeAgainFields } from '../admission/rate-limit-fields.js'
+import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
-import { ANSWER_TYPES } from './answer-types.js'
+import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
+import type { Entries, Entry } from './entries.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import type { KnownOperations } from './known-operations.js'
+import { operationCost } from './operation-cost.js'
+import { answerTypeOf } from './operation-door.js'
 import { requestError } from './request-context.js'
+import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
   readonly formatError: (error: unknown) => GraphQLFormattedError
-  readonly contextOf: (headers: IncomingHttpHeaders, deadline: Deadline) => GraphqlContext
+  readonly entries: Entries
+  readonly contextOf: (
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
 }
 
 /** GraphQL over HTTP: queries and mutations by POST, queries by GET too. */
 export const addApollo = async (app: FastifyInstance, options: ApolloOptions): Promise<void> => {
-  const { formatError, contextOf, logger } = options
+  const { formatError, entries, contextOf, logger } = options
   const apollo = createApollo(options)
   await apollo.start()
   // Fastify has answered what had arrived before it closes its plugins.
   app.addHook('onClose', () => apollo.stop())
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
     const told = toVotestreamError(isBadHost(error) ? new VotestreamError('INVALID_REQUEST') : error)
-    if (told.retryAfterSeconds !== undefined) void reply.header('retry-after', told.retryAfterSeconds)
-    void reply.code(told.status).type('application/json; charset=utf-8')
-    return reply.send({ errors: [formatError(told)] })
+    void reply.code(told.status).headers(comeAgainFields(told))
+    void reply.type(`${answerTypeOf(request.headers) ?? JSON_TYPE}; charset=utf-8`)
+    return reply.send(`${JSON.stringify({ errors: [formatError(told)] })}\n`)
   })
   app.route({
     method: ['GET', 'POST'],
     url: GRAPHQL_PATH,
     exposeHeadRoute: false,
     schema: { hide: true },
+    config: { operation: 'graphql', admission: 'own' },
+    onRequest(request, _reply, next) {
+      const admitted = (entry: Entry): void => {
+        // Before the body is read. Who is refused for another reason is told in the words of the server's library.
+        if ('refusal' in entry && entry.refusal.status === 429) next(entry.refusal)
+        else next()
+      }
+      const entry = entries.of(request.raw)
+      if (entry instanceof Promise) entry.then(admitted, next)
+      else admitted(entry)
+    },
     handler: fastifyApolloHandler(apollo, {
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
-        return contextOf(request.headers, request.deadline)
+        refuseSubscription(options.schema, request)
+        const entry = await entries.of(request.raw)
+        if ('refusal' in entry) throw requestError(entry.refusal)
+        const settle = (cost: number) => entries.settle(request.raw, cost)
+        // Not copied: its loaders are made when they are asked for.
+        return Object.assign(contextOf(request.raw, entry.caller, request.deadline), { settle })
       },
     }),
   })
@@ -93,8 +120,9 @@ const createApollo = ({
 const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<GraphqlContext> => ({
   async requestDidStart() {
     return {
-      async didResolveOperation({ operation, source, document, request }) {
+      async didResolveOperation({ operation, source, document, request, contextValue }) {
         if (operation?.operation !== 'subscription') {
+          await settleCost(contextValue, operationCost(document, request.operationName))
           known.learn(source, request.operationName, document)
           return
         }
@@ -113,6 +141,15 @@ const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<Graphq
   },
 })
 
+/** What is refused then has cost one request: it was read and found valid. */
+const settleCost = async ({ settle }: GraphqlContext, cost: number): Promise<void> => {
+  try {
+    await settle?.(cost)
+  } catch (error) {
+    throw error instanceof VotestreamError ? requestError(error) : error
+  }
+}
+
 /** In a URL there is no room for a long one. */
 const refuseLongDocument = (body: unknown): void => {
   // The library looks at the body's types later.
@@ -127,6 +164,19 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
   const message = `None of these types is accepted: ${ANSWER_TYPES.join(', ')}.`
   throw new GraphQLError(message, {
     extensions: { code: 'BAD_REQUEST', http: { status: 406, headers: new HeaderMap() } },
+  })
+}
+
+/** On one that the library's validation throws at, every client would be told of a fault of ours. */
+const refuseSubscription = (
+  schema: GraphQLSchema,
+  { body, query }: { body: unknown; query: unknown },
+): void => {
+  const { query: text } = (body ?? query ?? {}) as { query?: unknown }
+  const fault = subscriptionFault(schema, text)
+  if (!fault) return
+  throw new GraphQLError(fault.message, {
+    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, headers: new HeaderMap() } },
   })
 }
 

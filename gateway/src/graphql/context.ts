@@ -13,8 +13,12 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+  /** As the client showed it. */
+  readonly apiKey?: string | string[] | undefined
   /** Undefined for what goes on for as long as somebody looks. */
   readonly deadline: Deadline | undefined
+  /** Where it came from; asked for by few. Absent where it was executed for nobody in particular. */
+  readonly address?: (() => string) | undefined
 }
 
 /** What every resolver of one operation sees. */
@@ -22,6 +26,8 @@ export interface GraphqlContext extends Incoming {
   readonly loaders: Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
+  /** Over HTTP, before the operation runs: what it costs, in requests. @throws VotestreamError RATE_LIMITED */
+  readonly settle?: ((cost: number) => Promise<void> | undefined) | undefined
   /** Of the board that a subscription was answered with last (see `Board`). */
   appliedAtMs?: number | undefined
 }

@@ -5,6 +5,7 @@ import { requireIds } from '../identifiers.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { DecideVoteInput, Decision } from './decision-types.js'
 import { Event } from './event-types.js'
+import { OfOperation } from './of-operation.js'
 
 export interface DecisionDeps {
   readonly decisions: Decisions
@@ -20,6 +21,7 @@ export class DecisionResolver {
     this.#deps = deps
   }
 
+  @OfOperation('decideVote')
   @Mutation(() => Decision, {
     description:
       'Rejects a vote or admits it. Answers when the decision is durably written; tally, boards and archive follow. ' +

@@ -1,45 +1,112 @@
-import { GraphQLError, Kind, type SelectionSetNode, type ValidationRule } from 'graphql'
+import {
+  type FieldNode,
+  type GraphQLCompositeType,
+  GraphQLError,
+  getNamedType,
+  isCompositeType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql'
+import { LIST_FACTOR, listFactor, weightOf } from './field-weights.js'
 
 /** Deeper than any question that the schema can answer, and than an introspection query. */
 const DEPTH_MAX = 20
 /** Fields that one operation may name, those of fragments counted wherever they are used. */
 const FIELDS_MAX = 1_000
+/** Names that fields are given: as many votes in one document as a load tool sends. */
+const ALIASES_MAX = 200
+const DIRECTIVES_MAX = 50
+/** What an answer may hold by the weights of its fields, lists multiplied: a page of 100 events with all they have. */
+const COST_MAX = 50_000
 /** Words and signs in a document: an event of 500 contestants, written out, has fewer. */
-export const TOKENS_MAX = 12_000
+export const TOKENS_MAX = 9_000
 /** Characters of a document. */
 export const DOCUMENT_LENGTH_MAX = 2 * 1024 * 1024
 
-/** Refuses operations that ask for too much. The walk itself ends as soon as a limit is passed. */
+/** Refuses operations that ask for too much, and says of what. The walk itself ends as soon as a limit is passed. */
 export const documentLimits: ValidationRule = (context) => ({
   OperationDefinition(operation) {
-    let fields = 0
-    const within = (
-      selections: SelectionSetNode | undefined,
-      depth: number,
-      open: readonly string[],
-    ): boolean => {
-      if (!selections) return true
-      if (depth > DEPTH_MAX) return false
-      return selections.selections.every((selection) => {
-        if (selection.kind === Kind.FRAGMENT_SPREAD) {
-          const name = selection.name.value
-          // A fragment within itself is refused by another rule.
-          if (open.includes(name)) return true
-          fields += 1
-          return (
-            fields <= FIELDS_MAX && within(context.getFragment(name)?.selectionSet, depth, [...open, name])
-          )
-        }
-        fields += 1
-        const deeper = selection.kind === Kind.FIELD ? depth + 1 : depth
-        return fields <= FIELDS_MAX && within(selection.selectionSet, deeper, open)
-      })
-    }
-    if (within(operation.selectionSet, 1, [])) return
-    context.reportError(
-      new GraphQLError(`An operation may have ${FIELDS_MAX} fields, ${DEPTH_MAX} deep.`, {
-        nodes: operation,
-      }),
-    )
+    const fault = faultOf(context, operation)
+    if (fault !== undefined) context.reportError(new GraphQLError(fault, { nodes: operation }))
   },
 })
+
+/** What is too much; thrown, since it ends a walk wherever it is. */
+class TooMuch extends Error {}
+
+const faultOf = (context: ValidationContext, operation: OperationDefinitionNode): string | undefined => {
+  const root = context.getSchema().getRootType(operation.operation)
+  try {
+    if (root) createWalk(context)(operation.selectionSet, root, { depth: 1, times: 1, open: [] })
+    return undefined
+  } catch (error) {
+    if (error instanceof TooMuch) return error.message
+    throw error
+  }
+}
+
+interface Place {
+  readonly depth: number
+  /** How often what is here may be in the answer. */
+  readonly times: number
+  /** The fragments that this is within. */
+  readonly open: readonly string[]
+}
+
+const createWalk = (context: ValidationContext) => {
+  let fields = 0
+  let aliases = 0
+  let directives = 0
+  let cost = 0
+
+  const count = (selection: SelectionNode, { depth }: Place): void => {
+    fields += 1
+    directives += selection.directives?.length ?? 0
+    if (selection.kind === Kind.FIELD && selection.alias) aliases += 1
+    if (depth > DEPTH_MAX) throw new TooMuch(`An operation may be ${DEPTH_MAX} deep.`)
+    if (fields > FIELDS_MAX) throw new TooMuch(`An operation may have ${FIELDS_MAX} fields.`)
+    if (aliases > ALIASES_MAX) throw new TooMuch(`An operation may have ${ALIASES_MAX} aliases.`)
+    if (directives > DIRECTIVES_MAX) throw new TooMuch(`An operation may have ${DIRECTIVES_MAX} directives.`)
+  }
+
+  const walkField = (field: FieldNode, type: GraphQLCompositeType, place: Place): void => {
+    const found = 'getFields' in type ? type.getFields()[field.name.value] : undefined
+    cost += place.times * weightOf(type.name, field.name.value)
+    if (cost > COST_MAX) throw new TooMuch(`An operation may cost ${COST_MAX}: it asks for lists of lists.`)
+    const of = found && getNamedType(found.type)
+    if (!found || !isCompositeType(of)) {
+      // A field that there is not is refused by another rule, whatever is asked of it.
+      walk(field.selectionSet, type, { ...place, depth: place.depth + 1 })
+      return
+    }
+    const own = isNonNullType(found.type) ? found.type.ofType : found.type
+    // A page's own lists have as many as the page was asked for.
+    const isPage = type.name.endsWith('Connection')
+    const pageFactor = isObjectType(of) ? listFactor(field, found.args) : 1
+    const factor = isListType(own) && !isPage ? LIST_FACTOR : pageFactor
+    walk(field.selectionSet, of, { ...place, depth: place.depth + 1, times: place.times * factor })
+  }
+
+  const walk = (selections: SelectionSetNode | undefined, type: GraphQLCompositeType, place: Place): void => {
+    for (const selection of selections?.selections ?? []) {
+      count(selection, place)
+      if (selection.kind === Kind.FIELD) walkField(selection, type, place)
+      else if (selection.kind === Kind.INLINE_FRAGMENT) walk(selection.selectionSet, type, place)
+      else {
+        const name = selection.name.value
+        // A fragment within itself is refused by another rule.
+        if (place.open.includes(name)) continue
+        const { open } = place
+        walk(context.getFragment(name)?.selectionSet, type, { ...place, open: [...open, name] })
+      }
+    }
+  }
+  return walk
+}

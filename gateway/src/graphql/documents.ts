@@ -12,18 +12,21 @@ import {
   specifiedRules,
   stripIgnoredCharacters,
   TypeInfo,
-  validate,
   visit,
   visitWithTypeInfo,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
+import { validationFaults } from './validation-faults.js'
 
 /** An operation of a valid document. */
 export interface CheckedOperation {
   readonly document: DocumentNode
   readonly definition: OperationDefinitionNode
+  /** In requests. */
+  readonly cost: number
   /**
    * The operation without anything that does not belong to it, the same however it was written. Undefined where its
    * answer is not the same for every viewer of a role.
@@ -60,7 +63,7 @@ export const createDocuments = ({
     const found = known.get(query)
     if (found) return found
     const document = parseDocument(query)
-    const [fault] = validate(schema, document, rules)
+    const [fault] = validationFaults(schema, document, rules)
     if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message, fault)
     const entry = { document, operations: new Map<string, CheckedOperation>() }
     known.set(query, entry)
@@ -73,7 +76,12 @@ export const createDocuments = ({
     if (found) return found
     const definition = getOperationAST(document, operationName)
     if (!definition) throw documentError('OPERATION_RESOLUTION_FAILURE', 'The operation to run is not clear.')
-    const operation = { document, definition, sharedText: sharedText(schema, document, definition) }
+    const operation = {
+      document,
+      definition,
+      cost: operationCost(document, operationName),
+      sharedText: sharedText(schema, document, definition),
+    }
     operations.set(operationName ?? '', operation)
     return operation
   }

@@ -3,7 +3,6 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { GraphQLSafeInt } from 'graphql-scalars'
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql'
-import { requireScope } from '../caller.js'
 import type { Events } from '../events.js'
 import { requireIds } from '../identifiers.js'
 import { LIST_COST } from './answer-budget.js'
@@ -11,6 +10,7 @@ import { Contestant } from './contestant-types.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { CreateEventInput, Event, EventConnection, Leaderboard } from './event-types.js'
 import { checkEvent } from './input-checks.js'
+import { OfOperation } from './of-operation.js'
 
 export interface EventDeps {
   readonly events: Events
@@ -29,6 +29,7 @@ export class EventResolver {
     this.#deps = deps
   }
 
+  @OfOperation('event')
   @Query(() => Event, { nullable: true, description: 'An event. Scope `results:read`.' })
   async event(
     @Ctx() context: GraphqlContext,
@@ -38,6 +39,7 @@ export class EventResolver {
     return this.#view(await context.loaders.events.load(this.#parse('id', id)))
   }
 
+  @OfOperation('events')
   @Query(() => EventConnection, { description: 'All events, newest first. Scope `results:read`.' })
   async events(
     @Ctx() context: GraphqlContext,
@@ -59,6 +61,7 @@ export class EventResolver {
     )
   }
 
+  @OfOperation('leaderboard')
   @Query(() => Leaderboard, { nullable: true, description: 'Who leads in an event. Scope `results:read`.' })
   async leaderboard(
     @Ctx() context: GraphqlContext,
@@ -68,6 +71,7 @@ export class EventResolver {
     return new Leaderboard(await this.#deps.events.leaderboard(caller, this.#parse('eventId', eventId)))
   }
 
+  @OfOperation('createEvent')
   @Mutation(() => Event, { description: 'Creates an event. Scope `events`.' })
   async createEvent(
     @Ctx() context: GraphqlContext,
@@ -77,6 +81,7 @@ export class EventResolver {
     return this.#view(await this.#deps.events.create(caller, checkEvent(input), context.deadline))
   }
 
+  @OfOperation('closeEvent')
   @Mutation(() => Event, {
     description:
       'Closes an event. Answers when no later vote counts; closing a closed event changes nothing. Scope ' +
@@ -90,16 +95,16 @@ export class EventResolver {
     return this.#view(await this.#deps.events.close(caller, this.#parse('id', id), context.deadline))
   }
 
+  @OfOperation('contestants')
   @FieldResolver(() => [Contestant], { description: "In the event's own order. Scope `results:read`." })
   contestants(@Root() event: Event, @Ctx() context: GraphqlContext): Contestant[] {
-    requireScope(requireCaller(context), 'results:read')
     context.budget.spend(event.known.record.contestants.length)
     return event.known.record.contestants.map((_, index) => new Contestant(event.known, index))
   }
 
+  @OfOperation('leaderboard')
   @FieldResolver(() => Leaderboard, { name: 'leaderboard', description: 'Who leads. Scope `results:read`.' })
   async ownLeaderboard(@Root() { known }: Event, @Ctx() context: GraphqlContext): Promise<Leaderboard> {
-    requireScope(requireCaller(context), 'results:read')
     context.budget.spend(known.record.contestants.length)
     const board = await context.loaders.boards.load(known)
     return new Leaderboard({ event: known, board })

@@ -3,6 +3,7 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
 import { ruruHTML } from 'ruru/server'
 import { getStaticFile } from 'ruru/static'
+import { nameOperation } from '../policy-routes.js'
 import { pageHeaders } from '../security-headers.js'
 import { GRAPHIQL_TABS } from './graphiql-tabs.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
@@ -12,6 +13,7 @@ const STATIC_PATH = `${PAGE_PATH}/static/`
 
 /** A page to try GraphQL on, which needs no other host. */
 export const addGraphiql = (app: FastifyInstance): void => {
+  nameOperation(app, 'documents')
   const page = ruruHTML({
     endpoint: GRAPHQL_PATH,
     subscriptionEndpoint: GRAPHQL_PATH,

@@ -2,6 +2,7 @@ import type { Logger } from '@votestream/infra/logging'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { FAULTS_MAX } from '../problems.js'
+import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from '../security-events.js'
 
 /** What the server's library calls failures that have a code in our catalogue. */
 const LIBRARY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -25,7 +26,7 @@ const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
  * INTERNAL, and logged with its cause; so is everything else that is our fault.
  */
 export const createErrorFormat =
-  (logger: Logger) =>
+  (logger: Logger, security: SecurityEvents = NO_SECURITY_EVENTS) =>
   (error: unknown): GraphQLFormattedError => {
     const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
     const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
@@ -34,6 +35,7 @@ export const createErrorFormat =
       return { message: error.message, ...place, extensions: { code } }
     }
     const told = toVotestreamError(error)
+    noteRefusal(security, told, () => ({ operation: path?.join('.') ?? 'graphql' }))
     // While something is away or slow every operation fails: a line for each of them would only add to the trouble.
     if (told.status === 503 || told.status === 504)
       logger.debug({ err: told, path }, 'an operation was put off')

@@ -1,6 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
 import type { FastifyInstance } from 'fastify'
+import type { Admission } from '../admission/admission.js'
+import type { Caller } from '../caller.js'
 import type { ClientAddresses } from '../client-address.js'
 import { type CrossOrigin, createCrossOrigin } from '../cross-origin.js'
 import { type Deadline, requireTime } from '../deadlines.js'
@@ -9,10 +11,12 @@ import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import type { Results } from '../results.js'
-import type { Tokens } from '../tokens.js'
+import type { SecurityEvents } from '../security-events.js'
+import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
+import { createEntries } from './entries.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createKnownOperations } from './known-operations.js'
 import { createLoaders, type Loaders } from './loaders.js'
@@ -25,7 +29,8 @@ import { createSubscriptionSources, type SourceDeps } from './subscription-sourc
 export type GraphqlOptions = SchemaDeps &
   SourceDeps & {
     readonly results: Pick<Results, 'parts' | 'board'>
-    readonly tokens: Pick<Tokens, 'verify'>
+    readonly tokens: TokenVerifier
+    readonly admission: Pick<Admission, 'enter' | 'enterFrom' | 'originOf' | 'charge' | 'visit'>
     readonly broadcasts: Broadcasts
     readonly sockets: SocketLimits
     readonly connections: LiveConnections
@@ -34,6 +39,7 @@ export type GraphqlOptions = SchemaDeps &
     /** By default pages of other hosts may open no socket. */
     readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
+    readonly security?: SecurityEvents | undefined
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
   }
@@ -46,25 +52,31 @@ export interface Graphql {
 
 /** GraphQL beside REST. */
 export const createGraphql = (options: GraphqlOptions): Graphql => {
-  const { tokens, logger, introspection, broadcasts, sockets, connections, addressOf } = options
+  const { tokens, admission, logger, security, introspection, broadcasts, sockets, connections, addressOf } =
+    options
   const { crossOrigin = createCrossOrigin([]) } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const schema = createSchema(options)
-  const formatError = createErrorFormat(logger)
+  const formatError = createErrorFormat(logger, security)
   const createContext = createContexts(options)
-  const contextOf = (headers: IncomingHttpHeaders, deadline: Deadline): GraphqlContext =>
-    createContext(incomingOf(headers, tokens, deadline))
+  const contextOf = (
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ): GraphqlContext =>
+    createContext({ ...incomingOf(request.headers, caller, deadline), address: () => addressOf(request) })
+  const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
-  const serving = { schema, introspection, tokens, formatError, createContext, broadcasts, logger }
+  const serving = { schema, introspection, tokens, admission, formatError, createContext, broadcasts, logger }
   return {
-    door: createOperationDoor({ known, contextOf, formatError }),
+    door: createOperationDoor({ known, entries, contextOf, formatError }),
     async routes(app) {
-      await addApollo(app, { schema, introspection, formatError, contextOf, known, logger })
+      await addApollo(app, { schema, introspection, formatError, entries, contextOf, known, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
       // A page for asking for the schema is of no use where nobody may.
       if (introspection) {
         const { addGraphiql } = await import('./graphiql.js')
-        addGraphiql(app)
+        await app.register(async (child) => addGraphiql(child))
       }
     },
   }
@@ -75,12 +87,14 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent, deadline } = incoming
+    const { caller, idempotencyKey, traceParent, apiKey, deadline, address } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
+      apiKey,
       deadline,
+      address,
       sources,
       budget: createAnswerBudget(),
       // Most mutations read nothing.

@@ -7,6 +7,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { GraphqlContext } from './context.js'
+import { operationCost } from './operation-cost.js'
 
 /** An operation as it came over HTTP, in the form in which nearly every client sends it. */
 export interface PlainOperation {
@@ -19,6 +20,8 @@ export interface PlainOperation {
 export interface KnownOperations {
   /** To be told of every operation that the library is about to execute. */
   learn(query: string, operationName: string | undefined, document: DocumentNode): void
+  /** In requests; undefined for one that is not known. */
+  costOf(operation: PlainOperation): number | undefined
   /**
    * @returns its answer as JSON; undefined: it is the library's, and nothing was executed.
    * @throws what the context throws.
@@ -36,18 +39,22 @@ const OPERATIONS_MAX = 1_000
 const CHARACTERS_MAX = 4 * 1024 * 1024
 
 export const createKnownOperations = ({ schema, formatError }: KnownOperationsOptions): KnownOperations => {
-  const known = new LRUCache<string, DocumentNode>({
+  const known = new LRUCache<string, { readonly document: DocumentNode; readonly cost: number }>({
     max: OPERATIONS_MAX,
     maxSize: CHARACTERS_MAX,
-    sizeCalculation: (_document, key) => key.length,
+    sizeCalculation: (_operation, key) => key.length,
   })
   const textOf = ({ data, errors }: ExecutionResult): string =>
     `${JSON.stringify({ ...(errors ? { errors: errors.map(formatError) } : {}), data })}\n`
 
   return {
-    learn: (query, operationName, document) => void known.set(keyOf(query, operationName), document),
+    learn(query, operationName, document) {
+      const cost = operationCost(document, operationName)
+      known.set(keyOf(query, operationName), { document, cost })
+    },
+    costOf: ({ query, operationName }) => known.get(keyOf(query, operationName))?.cost,
     answer({ query, operationName, variables }, context) {
-      const document = known.get(keyOf(query, operationName))
+      const document = known.get(keyOf(query, operationName))?.document
       if (!document) return undefined
       const result = execute({
         schema,

@@ -6,6 +6,7 @@ import type { VoteStatus } from '../results.js'
 import type { Voting } from '../voting.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { Event, Leaderboard } from './event-types.js'
+import { OfOperation } from './of-operation.js'
 import { PER_VIEWER } from './per-viewer.js'
 import { Vote } from './vote-types.js'
 
@@ -28,6 +29,7 @@ export class LiveResolver {
     this.#deps = deps
   }
 
+  @OfOperation('leaderboardStream')
   @Subscription(() => Leaderboard, {
     description:
       'The leaderboard as it is, then as it changes, at most 20 times a second; whoever is slow skips to the ' +
@@ -50,6 +52,7 @@ export class LiveResolver {
   }
 
   @Extensions(PER_VIEWER)
+  @OfOperation('voteStatusStream')
   @Subscription(() => Vote, {
     description:
       "One's own vote as it is, then what became of it; completes when it is counted or rejected. Scope `votes`.",

@@ -1,17 +1,25 @@
 import type { IncomingMessage } from 'node:http'
+import type { VotestreamError } from '@votestream/schema/errors'
 import type { GraphQLFormattedError } from 'graphql'
+import { comeAgainFields } from '../admission/rate-limit-fields.js'
+import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
-import type { Door } from '../doors.js'
+import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
+import type { Entries } from './entries.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
-import { type KnownOperations, plainOperationOf } from './known-operations.js'
+import { type KnownOperations, type PlainOperation, plainOperationOf } from './known-operations.js'
 
 interface OperationDoorOptions {
   readonly known: KnownOperations
-  /** @throws Error for a token that is not valid. */
-  readonly contextOf: (headers: IncomingMessage['headers'], deadline: Deadline) => GraphqlContext
+  readonly entries: Pick<Entries, 'of'>
+  readonly contextOf: (
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    deadline: Deadline,
+  ) => GraphqlContext
   readonly formatError: (error: unknown) => GraphQLFormattedError
 }
 
@@ -19,33 +27,53 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
 
 /**
  * Operations that were found valid before, in the form in which clients send them: Apollo Server would do the same with
- * them, for more than is left then. Everything else is its own, and every failure before an operation runs.
+ * them, for more than is left then. Everything else is its own, and every failure before an operation runs, but for who is
+ * not let in: that is to cost least of all.
  */
-export const createOperationDoor = ({ known, contextOf, formatError }: OperationDoorOptions): Door => ({
-  url: GRAPHQL_PATH,
-  take({ headers }, body, deadline) {
-    const type = answerTypeOf(headers)
-    if (type === undefined) return undefined
-    let answer: Promise<string> | undefined
-    try {
-      const operation = plainOperationOf(parseJson(body))
-      answer = operation && known.answer(operation, () => contextOf(headers, deadline))
-    } catch {
-      // What is wrong with it is said by whom it is left to.
-      return undefined
-    }
-    const answerHeaders = { 'content-type': `${type}; charset=utf-8` }
-    return answer?.then((text) => ({ status: 200, headers: answerHeaders, body: text }))
-  },
-  failure: (error) => ({
+export const createOperationDoor = (options: OperationDoorOptions): Door => {
+  const { known, entries, contextOf, formatError } = options
+  const refusal = (error: VotestreamError, type: string): DoorAnswer => ({
     status: error.status,
-    headers: { 'content-type': `${JSON_TYPE}; charset=utf-8` },
-    body: JSON.stringify({ errors: [formatError(error)] }),
-  }),
-})
+    headers: {
+      'content-type': `${type}; charset=utf-8`,
+      ...(error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...comeAgainFields(error),
+    },
+    body: `${JSON.stringify({ errors: [formatError(error)] })}\n`,
+  })
+
+  return {
+    url: GRAPHQL_PATH,
+    take(request, body, deadline) {
+      const type = answerTypeOf(request.headers)
+      if (type === undefined) return undefined
+      const operation = read(body)
+      if (!operation) return undefined
+      const cost = known.costOf(operation)
+      if (cost === undefined) return undefined
+      const entry = entries.of(request, cost)
+      // Whoever waits for it is let in once: the operation's cost is paid, wherever it runs.
+      if (entry instanceof Promise) return undefined
+      if ('refusal' in entry) return Promise.resolve(refusal(entry.refusal, type))
+      const answer = known.answer(operation, () => contextOf(request, entry.caller, deadline))
+      const headers = { 'content-type': `${type}; charset=utf-8` }
+      return answer?.then((text) => ({ status: 200, headers, body: text }))
+    },
+    failure: (error) => refusal(error, JSON_TYPE),
+  }
+}
+
+/** Undefined for what is to be refused, or understood, by whom it is left to. */
+const read = (body: Buffer): PlainOperation | undefined => {
+  try {
+    return plainOperationOf(parseJson(body))
+  } catch {
+    return undefined
+  }
+}
 
 /** What the answer is called; undefined where that is to be found out. */
-const answerTypeOf = ({ accept }: IncomingMessage['headers']): string | undefined => {
+export const answerTypeOf = ({ accept }: IncomingMessage['headers']): string | undefined => {
   if (accept === undefined || accept === '*/*' || accept === JSON_TYPE) return JSON_TYPE
   return accept === APOLLO_CLIENT_ACCEPTS ? GRAPHQL_TYPE : undefined
 }

@@ -1,33 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { HeaderMap } from '@apollo/server'
-import { VotestreamError } from '@votestream/schema/errors'
+import type { VotestreamError } from '@votestream/schema/errors'
 import { GraphQLError } from 'graphql'
-import { bearerToken } from '../bearer-token.js'
+import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
-import type { Tokens } from '../tokens.js'
 import type { Incoming } from './context.js'
 
-/** How an operation came in over HTTP. @throws GraphQLError with the HTTP status 401 for a token that is not valid. */
+/** How an operation came in over HTTP. @param caller undefined without a token */
 export const incomingOf = (
-  { authorization, 'idempotency-key': idempotencyKey, traceparent: traceParent }: IncomingHttpHeaders,
-  tokens: Pick<Tokens, 'verify'>,
+  { 'idempotency-key': idempotencyKey, traceparent: traceParent, 'x-api-key': apiKey }: IncomingHttpHeaders,
+  caller: Caller | undefined,
   deadline: Deadline,
-): Incoming => ({ caller: callerOf(tokens, authorization), idempotencyKey, traceParent, deadline })
-
-/** Undefined without a token. A token that is not valid ends the request, whatever it asks for. */
-const callerOf = (tokens: Pick<Tokens, 'verify'>, authorization: string | undefined): Caller | undefined => {
-  if (authorization === undefined) return undefined
-  try {
-    return tokens.verify(bearerToken(authorization))
-  } catch (error) {
-    throw error instanceof VotestreamError ? requestError(error) : error
-  }
-}
+): Incoming => ({ caller, idempotencyKey, traceParent, apiKey, deadline })
 
 /** An error that ends a request before its operation runs, with its HTTP status. */
 export const requestError = (error: VotestreamError): GraphQLError => {
-  const headers = new HeaderMap(error.status === 401 ? [['www-authenticate', 'Bearer']] : [])
+  const headers = new HeaderMap([
+    ...(error.status === 401 ? ([['www-authenticate', 'Bearer']] as const) : []),
+    ...Object.entries(comeAgainFields(error)),
+  ])
   const http = { status: error.status, headers }
   return new GraphQLError(error.message, { originalError: error, extensions: { code: error.code, http } })
 }

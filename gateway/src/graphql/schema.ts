@@ -6,11 +6,21 @@ import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
 import { type LiveDeps, LiveResolver } from './live-resolver.js'
+import { guardSchema } from './of-operation.js'
+import { type PlanDeps, PlanResolver } from './plan-resolver.js'
+import { type RevocationDeps, RevocationResolver } from './revocation-resolver.js'
 import { beginInTime } from './timed-fields.js'
 import { type TimelineDeps, TimelineResolver } from './timeline-resolver.js'
 import { type VoteDeps, VoteResolver } from './vote-resolver.js'
 
-export type SchemaDeps = AccountDeps & EventDeps & VoteDeps & DecisionDeps & LiveDeps & TimelineDeps
+export type SchemaDeps = AccountDeps &
+  EventDeps &
+  VoteDeps &
+  DecisionDeps &
+  LiveDeps &
+  PlanDeps &
+  RevocationDeps &
+  TimelineDeps
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
@@ -20,6 +30,8 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
     [DecisionResolver, new DecisionResolver(deps)],
     [EventResolver, new EventResolver(deps)],
     [LiveResolver, new LiveResolver(deps)],
+    [PlanResolver, new PlanResolver(deps)],
+    [RevocationResolver, new RevocationResolver(deps)],
     [TimelineResolver, new TimelineResolver(deps)],
     [VoteResolver, new VoteResolver(deps)],
   ])
@@ -30,6 +42,8 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
       DecisionResolver,
       EventResolver,
       LiveResolver,
+      PlanResolver,
+      RevocationResolver,
       TimelineResolver,
       VoteResolver,
     ],
@@ -43,6 +57,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
   describe(schema.getQueryType(), 'What can be read.')
   describe(schema.getMutationType(), 'What can be done.')
   describe(schema.getSubscriptionType(), 'What can be followed as it changes, over a WebSocket.')
+  guardSchema(schema)
   return schema
 }
 

@@ -71,6 +71,8 @@ const roleOf = ({ scopes }: Caller): Caller => ({
   userId: undefined,
   scopes,
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: Number.POSITIVE_INFINITY,
+  tokenId: '',
 })
 
 const payloads = async (

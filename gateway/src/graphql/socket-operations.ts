@@ -11,6 +11,7 @@ import {
   subscribe,
 } from 'graphql'
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
+import type { Admission, Entered, Origin } from '../admission/admission.js'
 import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Deadlines, OpenDeadline } from '../deadlines.js'
@@ -18,9 +19,9 @@ import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
-import type { Tokens } from '../tokens.js'
+import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
-import { createDocuments } from './documents.js'
+import { type CheckedOperation, createDocuments } from './documents.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -34,7 +35,8 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly tokens: TokenVerifier
+  readonly admission: Pick<Admission, 'enterFrom'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
@@ -45,6 +47,7 @@ export interface SocketOperationsOptions extends OperationLimits {
 
 /** Of one socket. */
 interface Extra extends Record<PropertyKey, unknown> {
+  readonly origin: Origin
   /** The queries and mutations that have no answer yet. */
   readonly executing: Set<string>
   /** Takes the answers of an operation, as JSON in UTF-8. */
@@ -79,6 +82,11 @@ export const createSocketOperations = (
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
   const { operationsPerSocketMax } = options
+  const enter = (context: SocketContext, cost: number): Entered => {
+    const { connectionParams, extra } = context
+    const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
+    return options.admission.enterFrom(origin, 'websocket', authorizationOf(connectionParams), cost)
+  }
   const operationOf = createDocuments(options)
   const format = (result: Executed) => withErrors(result, formatError)
   const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
@@ -92,19 +100,47 @@ export const createSocketOperations = (
     if (executing.size === 0) for (const resolve of idle.splice(0)) resolve()
   }
 
-  const prepare = (context: SocketContext, id: string, payload: SubscribePayload): ExecutionArgs => {
+  /** A document that is refused costs one request: it had to be read. */
+  const readOperation = (context: SocketContext, { query, operationName }: SubscribePayload) => {
+    try {
+      return operationOf(query, operationName)
+    } catch (error) {
+      const entered = enter(context, 1)
+      // What its quota says of it makes no difference.
+      if (entered instanceof Promise) entered.catch(() => undefined)
+      throw error
+    }
+  }
+
+  const prepare = (
+    context: SocketContext,
+    id: string,
+    payload: SubscribePayload,
+  ): ExecutionArgs | Promise<ExecutionArgs> => {
     if (Object.keys(context.subscriptions).length > operationsPerSocketMax)
       throw new VotestreamError('RATE_LIMITED')
+    const operation = readOperation(context, payload)
+    // A token is looked at for every operation: it may have expired since the socket was opened.
+    const entered = enter(context, operation.cost)
+    const argumentsFor = (caller: Caller | undefined): ExecutionArgs =>
+      executionArgs(context, id, payload, operation, caller)
+    return entered instanceof Promise ? entered.then(argumentsFor) : argumentsFor(entered)
+  }
+
+  const executionArgs = (
+    context: SocketContext,
+    id: string,
+    payload: SubscribePayload,
+    operation: CheckedOperation,
+    caller: Caller | undefined,
+  ): ExecutionArgs => {
     const { operationName = null } = payload
-    const operation = operationOf(payload.query, operationName)
     const { document, definition } = operation
     const variables = payload.variables ?? {}
     const { coerced, errors } = getVariableValues(schema, definition.variableDefinitions ?? [], variables)
     if (errors) {
       throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
-    // A token is looked at for every operation: it may have expired since the socket was opened.
-    const caller = callerOf(tokens, context.connectionParams)
     if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
       const args: SharedArgs = {
         schema,
@@ -117,7 +153,13 @@ export const createSocketOperations = (
       return args
     }
     const { idempotencyKey, traceparent } = payload.extensions ?? {}
-    const incoming = { caller, idempotencyKey: textOf(idempotencyKey), traceParent: textOf(traceparent) }
+    const incoming = {
+      caller,
+      apiKey: apiKeyOf(context),
+      idempotencyKey: textOf(idempotencyKey),
+      traceParent: textOf(traceparent),
+      address: () => context.extra.origin.address,
+    }
     const args = { schema, document, operationName, variableValues: variables }
     if (definition.operation === 'subscription') {
       return { ...args, contextValue: createContext({ ...incoming, deadline: undefined }) }
@@ -155,7 +197,7 @@ export const createSocketOperations = (
             extra.close(CloseCode.TooManyInitialisationRequests, 'Too many sockets of this user')
             return true
           }
-          const unwatch = watchExpiry(expiryOf(options, caller, connectionParams, extra))
+          const unwatch = watchExpiry(expiryOf(options, caller, extra))
           extra.forget = () => {
             unwatch()
             leave()
@@ -167,10 +209,12 @@ export const createSocketOperations = (
         }
       },
       onSubscribe(context, id, payload) {
+        const refuse = (error: unknown) => [error instanceof GraphQLError ? error : asGraphqlError(error)]
         try {
-          return prepare(context, id, payload)
+          const prepared = prepare(context, id, payload)
+          return prepared instanceof Promise ? prepared.catch(refuse) : prepared
         } catch (error) {
-          return [error instanceof GraphQLError ? error : asGraphqlError(error)]
+          return refuse(error)
         }
       },
       // Only what is followed is not timed, and that is not executed here.
@@ -205,19 +249,13 @@ const executeInTime = async ({ deadline, expired, ...args }: TimedArgs): Promise
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (
   { tokens, expiryGraceMs }: SocketOperationsOptions,
-  { expiresAtMs }: Caller,
-  parameters: SocketContext['connectionParams'],
+  caller: Caller,
   { executing, close }: Extra,
 ): TokenExpiryOptions => ({
-  expiresAtMs,
+  expiresAtMs: caller.expiresAtMs,
   graceMs: expiryGraceMs,
-  valid() {
-    try {
-      return callerOf(tokens, parameters) !== undefined
-    } catch {
-      return false
-    }
-  },
+  valid: () => tokens.stillValid(caller),
+  onRevocation: tokens.onRevocation,
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
@@ -244,9 +282,16 @@ const callerOf = (
   tokens: SocketOperationsOptions['tokens'],
   parameters: Readonly<Record<string, unknown>> | undefined,
 ): Caller | undefined => {
-  const authorization = parameters?.Authorization ?? parameters?.authorization
-  return authorization == null ? undefined : tokens.verify(bearerToken(authorization))
+  const authorization = authorizationOf(parameters)
+  return authorization === undefined ? undefined : tokens.verify(bearerToken(authorization))
 }
+
+const authorizationOf = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
+  parameters?.Authorization ?? parameters?.authorization ?? undefined
+
+/** A browser can only send it when it connects. */
+const apiKeyOf = ({ extra, connectionParams }: SocketContext): string | string[] | undefined =>
+  extra.origin.apiKey ?? textOf(connectionParams?.['x-api-key'])
 
 /** What is no text is not taken for the absence of one. */
 const textOf = (value: unknown): string | undefined => (value == null ? undefined : String(value))

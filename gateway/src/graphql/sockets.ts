@@ -6,11 +6,13 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyInstance } from 'fastify'
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Admission, Origin } from '../admission/admission.js'
 import type { ClientAddresses } from '../client-address.js'
 import { endConnection } from '../connections.js'
 import type { CrossOrigin } from '../cross-origin.js'
 import { createDeadlines } from '../deadlines.js'
 import type { HttpLimits } from '../http-limits.js'
+import { parseJsonText } from '../json-body.js'
 import type { Viewer } from '../live/audience.js'
 import { createFormCheck } from '../request-form.js'
 import { createTokenBucket } from '../token-bucket.js'
@@ -41,6 +43,7 @@ export interface SocketLimits extends OperationLimits {
 
 export type SocketsOptions = Omit<SocketOperationsOptions, 'deadlines'> &
   SocketLimits & {
+    readonly admission: Pick<Admission, 'enterFrom' | 'originOf' | 'visit'>
     readonly logger: Logger
     readonly addressOf: ClientAddresses['of']
     readonly crossOrigin: Pick<CrossOrigin, 'mayConnect'>
@@ -67,7 +70,7 @@ const TAIL = Buffer.from('}')
 
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as over HTTP. */
 export const addSockets = (app: FastifyInstance, options: SocketsOptions): void => {
-  const { logger, schema, drainMs, connections, addressOf, crossOrigin, limits, stages } = options
+  const { logger, schema, drainMs, admission, connections, addressOf, crossOrigin, limits, stages } = options
   const { perSecondMax, pingEveryMs = PING_EVERY_MS, idleMs, lifeMs } = options
   checkRoutes(schema)
   const deadlines = createDeadlines(limits.requestTimeoutMs)
@@ -89,7 +92,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     stopping: () => stopping,
   })
 
-  const open = (socket: WebSocket, connection: Duplex): void => {
+  const open = (socket: WebSocket, connection: Duplex, origin: Origin): void => {
     const executing = new Set<string>()
     const said = liveness.watch(socket, () => executing.size > 0)
     refuseLargeFrames(socket, connection)
@@ -108,6 +111,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
             if (isBinary) return socket.close(UNSUPPORTED_DATA, 'Text only')
             said()
             const text = String(data)
+            if (!isReadable(text)) return socket.close(CloseCode.BadRequest, 'Invalid message')
             take(text).catch((error: unknown) => {
               if (isForClients(text)) {
                 socket.close(CloseCode.BadRequest, 'Only a server sends this')
@@ -120,6 +124,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
         },
       },
       {
+        origin,
         executing,
         viewer: (operationId) => viewerOf(socket, connection, operationId, said),
         close: (code, reason) => socket.close(code, reason),
@@ -135,14 +140,15 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
   }
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const refusal = refusalOf(request)
+    const origin = admission.originOf(request)
+    // A browser sends no headers of its own with it: keys and tokens come with what is asked for.
+    const refusal = refusalOf(request) ?? refusedBy(() => admission.visit(request, 'websocket'))
     const leave = refusal ? undefined : connections.addresses.enter(addressOf(request))
     if (leave) {
       socket.once('close', leave)
-      sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket))
+      sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket, origin))
     } else {
-      const { code, retryAfterSeconds } = refusal ?? { code: 'RATE_LIMITED' }
-      endConnection(code, socket, retryAfterSeconds)
+      endConnection(refusal ?? new VotestreamError('RATE_LIMITED', { retryAfterSeconds: 1 }), socket)
     }
   }
   app.server.on('upgrade', upgrade)
@@ -160,6 +166,16 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     deadlines.stop()
     app.server.off('upgrade', upgrade)
   })
+}
+
+const refusedBy = (enter: () => unknown): VotestreamError | undefined => {
+  try {
+    enter()
+    return undefined
+  } catch (error) {
+    if (error instanceof VotestreamError) return error
+    throw error
+  }
 }
 
 /** They are seen before the library sees them: its own listener is behind. */
@@ -183,6 +199,16 @@ const SERVER_MESSAGES: ReadonlySet<MessageType> = new Set([
   MessageType.Next,
   MessageType.Error,
 ])
+
+/** By the rules of a request's body. */
+const isReadable = (text: string): boolean => {
+  try {
+    parseJsonText(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The library takes a message that it would send itself for a failure of its own. */
 const isForClients = (text: string): boolean => {

@@ -6,6 +6,7 @@ import { TIMELINE_COST } from './answer-budget.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { Event } from './event-types.js'
 import { checkTimes } from './input-checks.js'
+import { OfOperation } from './of-operation.js'
 import { TALLY_WINDOW, WindowTally } from './timeline-types.js'
 
 export interface TimelineDeps {
@@ -20,6 +21,7 @@ export class TimelineResolver {
     this.#deps = deps
   }
 
+  @OfOperation('timeline')
   @FieldResolver(() => [WindowTally], {
     description:
       'How votes came in: by window, then in the order of the contestants; without votes there is no entry. ' +

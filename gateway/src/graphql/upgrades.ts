@@ -1,15 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import type { ErrorCode } from '@votestream/schema/errors'
+import { VotestreamError } from '@votestream/schema/errors'
 import type { CrossOrigin } from '../cross-origin.js'
 import type { FormCheck } from '../request-form.js'
 import type { TokenBucket } from '../token-bucket.js'
 import { socketPaths } from './socket-routes.js'
-
-/** Why a socket is not opened. */
-export interface UpgradeRefusal {
-  readonly code: ErrorCode
-  readonly retryAfterSeconds?: number
-}
 
 interface UpgradesOptions {
   readonly formFault: FormCheck
@@ -20,27 +14,28 @@ interface UpgradesOptions {
   readonly stopping: () => boolean
 }
 
-/** Whoever may not open a socket takes nothing from the rate of those who may. */
+/** Why a socket is not opened; undefined: it may be. Whoever may not open a socket takes nothing from the rate of those who may. */
 export const createUpgradeCheck = ({
   formFault,
   stages,
   crossOrigin,
   rate,
   stopping,
-}: UpgradesOptions): ((request: IncomingMessage) => UpgradeRefusal | undefined) => {
+}: UpgradesOptions): ((request: IncomingMessage) => VotestreamError | undefined) => {
   const paths = socketPaths(stages)
   return (request) => {
     const { headers, url = '' } = request
     const fault = formFault(request)
-    if (fault) return { code: fault }
+    if (fault) return new VotestreamError(fault)
     // Other protocols are not spoken here, on no path. What comes behind the head is frames, and no body.
     const isSocket = headers.upgrade?.toLowerCase() === 'websocket'
-    if (!isSocket || hasBody(headers)) return { code: 'INVALID_REQUEST' }
-    if (!paths.has(url.split('?', 1)[0] ?? '')) return { code: 'ROUTE_NOT_FOUND' }
-    if (!crossOrigin.mayConnect(headers)) return { code: 'ORIGIN_NOT_ALLOWED' }
-    if (stopping()) return { code: 'OVERLOADED' }
+    if (!isSocket || hasBody(headers)) return new VotestreamError('INVALID_REQUEST')
+    if (!paths.has(url.split('?', 1)[0] ?? '')) return new VotestreamError('ROUTE_NOT_FOUND')
+    if (!crossOrigin.mayConnect(headers)) return new VotestreamError('ORIGIN_NOT_ALLOWED')
+    if (stopping()) return new VotestreamError('OVERLOADED', { retryAfterSeconds: 1 })
     const waitMs = rate.take(performance.now())
-    return waitMs > 0 ? { code: 'RATE_LIMITED', retryAfterSeconds: Math.ceil(waitMs / 1_000) } : undefined
+    if (waitMs <= 0) return undefined
+    return new VotestreamError('RATE_LIMITED', { retryAfterSeconds: Math.ceil(waitMs / 1_000) })
   }
 }
 

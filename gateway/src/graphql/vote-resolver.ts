@@ -7,6 +7,7 @@ import type { Voting } from '../voting.js'
 import { type GraphqlContext, requireCaller } from './context.js'
 import { Event } from './event-types.js'
 import { checkVoteExtras } from './input-checks.js'
+import { OfOperation } from './of-operation.js'
 import { SubmitVoteInput, Vote } from './vote-types.js'
 
 export interface VoteDeps {
@@ -23,6 +24,7 @@ export class VoteResolver {
     this.#deps = deps
   }
 
+  @OfOperation('submitVote')
   @Mutation(() => Vote, {
     description:
       'Casts a vote. Answers once the vote is durably written. One user has one vote in one event. Scope `votes`. ' +
@@ -51,6 +53,7 @@ export class VoteResolver {
     return new Vote(voteId, 'acked', new Event(event, now()))
   }
 
+  @OfOperation('voteStatus')
   @Query(() => Vote, { nullable: true, description: "One's own vote, and what became of it. Scope `votes`." })
   async vote(
     @Ctx() context: GraphqlContext,

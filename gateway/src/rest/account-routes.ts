@@ -8,7 +8,6 @@ export const accountRoutes =
     app.post(
       '/v1/auth/login',
       {
-        config: { open: true },
         schema: {
           operationId: 'login',
           tags: ['accounts'],
@@ -19,12 +18,17 @@ export const accountRoutes =
           body: schemas.loginBody,
           response: {
             200: schemas.loginAnswer,
-            ...schemas.failures([...schemas.BODY_FAILURES, 'WRONG_CREDENTIALS', 'OVERLOADED']),
+            ...schemas.failures([
+              ...schemas.BODY_FAILURES,
+              'WRONG_CREDENTIALS',
+              'TOO_MANY_LOGINS',
+              'OVERLOADED',
+            ]),
           },
         },
       },
-      async ({ body: { username, password } }) => {
-        const { voter, token } = await accounts.login(username, password)
+      async ({ body: { username, password }, ip }) => {
+        const { voter, token } = await accounts.login(username, password, ip)
         return { user_id: ids.userId(voter), token }
       },
     )

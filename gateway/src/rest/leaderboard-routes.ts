@@ -30,6 +30,7 @@ export const leaderboardRoutes =
     liveBoards,
     broadcasts,
     connections,
+    tokens,
     leaderboardMaxAgeSeconds,
     expiryGraceMs,
     drainMs,
@@ -88,7 +89,7 @@ export const leaderboardRoutes =
               description: 'Each event holds what `leaderboard` answers.',
               content: { 'text/event-stream': { schema: Type.String() } },
             },
-            ...schemas.failures([...FAILURES, 'RATE_LIMITED', 'OVERLOADED']),
+            ...schemas.failures([...FAILURES, 'OVERLOADED']),
           },
         },
       },
@@ -126,7 +127,8 @@ export const leaderboardRoutes =
         const unwatch = watchExpiry({
           expiresAtMs: caller.expiresAtMs,
           graceMs: expiryGraceMs,
-          valid: () => Date.now() < caller.expiresAtMs,
+          valid: () => tokens.stillValid(caller),
+          onRevocation: tokens.onRevocation,
           busy: () => false,
           onExpired: leave,
         })

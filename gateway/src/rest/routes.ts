@@ -1,14 +1,16 @@
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../accounts.js'
-import { bearerToken } from '../bearer-token.js'
-import type { Caller } from '../caller.js'
+import type { Admission } from '../admission/admission.js'
+import { type Caller, requireToken } from '../caller.js'
 import type { Decisions } from '../decisions.js'
 import type { Events } from '../events.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveBoards } from '../live/live-boards.js'
 import type { LiveConnections } from '../live/open-counts.js'
-import type { Tokens } from '../tokens.js'
+import { authorize, isOpen } from '../policy.js'
+import { operationOf } from '../policy-routes.js'
+import type { TokenVerifier } from '../tokens.js'
 import type { Voting } from '../voting.js'
 import { accountRoutes } from './account-routes.js'
 import { decisionRoutes } from './decision-routes.js'
@@ -24,7 +26,9 @@ export interface RestDeps {
   readonly events: Events
   readonly voting: Voting
   readonly decisions: Decisions
-  readonly tokens: Pick<Tokens, 'verify'>
+  /** Whether what is followed may be followed on. */
+  readonly tokens: Pick<TokenVerifier, 'stillValid' | 'onRevocation'>
+  readonly admission: Pick<Admission, 'enter' | 'enterOpen'>
   readonly ids: OpaqueIds
   readonly liveBoards: Pick<LiveBoards, 'watch'>
   readonly broadcasts: Broadcasts
@@ -39,12 +43,12 @@ export interface RestDeps {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; on every route that is not `open`. */
+    /** Who asks; on every route for which the policy asks for a token. */
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** No token is asked for. */
-    open?: boolean
+    /** `own`: it admits its requests by itself, since it knows who asks; `none`: nobody may be refused. */
+    admission?: 'own' | 'none'
   }
 }
 
@@ -54,14 +58,31 @@ export const restRoutes =
   (app: FastifyInstance, _options: object, done: () => void): void => {
     app.setValidatorCompiler(createValidatorCompiler())
     app.addSchema(problem)
-    // Set before any handler runs; an open route has none, and does not look.
+    // Set before any handler runs; where the policy asks for no token there is none, and nobody looks.
     app.decorateRequest('caller', null as never)
     app.addHook('onRoute', (route) => {
-      if (route.config?.open) return
-      // Before the body is read: who has no token is told so whatever the body holds, and sends none in vain.
+      route.config = { ...route.config, admission: 'own' }
+      const operation = operationOf(route)
+      // A server with a route that names none does not start.
+      if (operation === undefined) return
+      const open = isOpen(operation)
+      // Before the body is read: who asks too often, or may not, is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {
+        const letIn = (caller: Caller | undefined): void => {
+          if (open) return
+          request.caller = requireToken(caller)
+          authorize(operation, request.caller)
+        }
         try {
-          request.caller = deps.tokens.verify(bearerToken(request.headers.authorization))
+          const { admission } = deps
+          const entered = open
+            ? admission.enterOpen(request.raw, 'rest')
+            : admission.enter(request.raw, 'rest', 1)
+          if (entered instanceof Promise) {
+            entered.then(letIn).then(() => next(), next)
+            return
+          }
+          letIn(entered)
         } catch (error) {
           next(error as Error)
           return

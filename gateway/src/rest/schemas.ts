@@ -201,6 +201,7 @@ export const problem = Type.Object(
 /** What every operation may answer, beside its own failures. */
 const EVERYWHERE: readonly ErrorCode[] = [
   'INVALID_REQUEST',
+  'RATE_LIMITED',
   'HEADERS_TOO_LARGE',
   'INTERNAL',
   'STORE_UNAVAILABLE',

@@ -1,14 +1,15 @@
-import { bearerToken } from '../bearer-token.js'
+import type { Admission } from '../admission/admission.js'
+import { requireToken } from '../caller.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
-import type { Tokens } from '../tokens.js'
+import { authorize } from '../policy.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
 import { createSchemaChecks } from './validation.js'
 import { SUBMIT_VOTE_PATH } from './vote-routes.js'
 
 interface VoteDoorOptions {
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly admission: Pick<Admission, 'enter'>
   readonly submitVote: SubmitVote
   /** The answer to whatever was thrown. */
   readonly answerTo: (error: unknown, url: string) => DoorAnswer
@@ -17,13 +18,16 @@ interface VoteDoorOptions {
 const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
-export const createVoteDoor = ({ tokens, submitVote, answerTo }: VoteDoorOptions): Door => {
+export const createVoteDoor = ({ admission, submitVote, answerTo }: VoteDoorOptions): Door => {
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,
-    async take({ headers }, body, deadline) {
+    async take(request, body, deadline) {
       try {
-        const caller = tokens.verify(bearerToken(headers.authorization))
+        const entered = admission.enter(request, 'rest', 1)
+        const caller = requireToken(entered instanceof Promise ? await entered : entered)
+        authorize('submitVote', caller)
+        const { headers } = request
         const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller, deadline })
         return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
       } catch (error) {

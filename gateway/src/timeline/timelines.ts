@@ -1,7 +1,8 @@
 import type { ContestantIndex } from '@votestream/schema/numbers'
-import { type Caller, requireScope } from '../caller.js'
+import type { Caller } from '../caller.js'
 import { type Deadline, requireTime } from '../deadlines.js'
 import type { CatalogEvent } from '../event-catalog.js'
+import { authorize } from '../policy.js'
 import type { ArchivedWindows } from './archived-windows.js'
 import type { RecentWindows } from './recent-windows.js'
 import { floorTo, planTimeline, type TimelineRequest } from './timeline-plan.js'
@@ -36,7 +37,7 @@ interface TimelinesOptions {
 
 export const createTimelines = ({ recent, archived, now = Date.now }: TimelinesOptions): Timelines => ({
   async read(caller, { record: { number, contestants } }, request, deadline) {
-    requireScope(caller, 'results:read')
+    authorize('timeline', caller)
     const plan = planTimeline(request, contestants.length, now())
     const { windowMs, startMs, endMs, cutMs } = plan
     // Redis is asked first: what was counted in it by then the archive is asked to have, as far as it is old.

@@ -6,6 +6,7 @@ import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import type { FastifyInstance } from 'fastify'
 import { type ArchiveQueries, createArchiveQueries } from '../../src/archive-queries.js'
 import { portOf } from '../raw-exchange.js'
+import { createTestAdmission } from '../test-admission.js'
 import { createInertServer } from '../unit/inert-server.js'
 import { callerOf } from './test-gateway.js'
 
@@ -22,7 +23,7 @@ describe('questions to the archive', () => {
     servers = await startServersForTest(['clickhouse'])
     archive = connect(60_000)
     app = await createInertServer({
-      tokens: { verify: () => callerOf(9, ['admin']) },
+      admission: createTestAdmission({ tokens: { verify: () => callerOf(9, ['admin']) } }),
       limits: { requestTimeoutMs: 1_500 },
       decisions: {
         async decide(_caller, _vote, _verdict, deadline) {

@@ -239,12 +239,19 @@ describe('GraphQL over HTTP', () => {
     const timeline = `event(id: "${eventId}") { timeline(window: MINUTE) { votes } }`
     assert.equal((await times(20, timeline)).json().errors, undefined)
     asked = 0
-    const refused = (await times(300, timeline)).json().errors
+    const refused = (await times(190, timeline)).json().errors
     assert.equal(refused[0].extensions.code, 'INVALID_REQUEST')
     assert.equal(refused[0].message, 'One operation may not read so much.')
     assert.ok(asked <= 50, `${asked} timelines`)
     const lists = (await times(200, 'events(first: 100) { nodes { contestants { id } } }')).json().errors
-    assert.equal(lists[0].extensions.code, 'INVALID_REQUEST')
+    assert.equal(lists[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED')
+    assert.match(lists[0].message, /lists of lists/)
+    for (const [document, limit] of [
+      [`{ ${Array.from({ length: 201 }, (_, at) => `a${at}: __typename`).join(' ')} }`, /200 aliases/],
+      [`{ me { id ${'@include(if: true) '.repeat(51)} } }`, /50 directives/],
+    ] as const) {
+      assert.match((await post({ query: document }, token())).json().errors[0].message, limit)
+    }
   })
 
   it('tells nobody what nobody foresaw', async () => {

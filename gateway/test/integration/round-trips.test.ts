@@ -13,12 +13,14 @@ import type { FastifyInstance } from 'fastify'
 import { type CatalogEvent, projectEvent } from '../../src/event-catalog.js'
 import { createEvents } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
+import { inertOperations } from '../../src/inert.js'
 import { createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts } from '../../src/live/open-counts.js'
 import { createResults } from '../../src/results.js'
 import { createStore } from '../../src/store.js'
+import { createTestAdmission } from '../test-admission.js'
 import { createInertServer } from '../unit/inert-server.js'
 import { callerOf, SOCKET_LIMITS } from './test-gateway.js'
 
@@ -56,9 +58,14 @@ describe('Reading many events', () => {
     }
     const intake = { submit: absent, close: absent, stop: absent }
     const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake })
+    const { usagePlans, apiKeys, keyUsage } = inertOperations()
     const graphql = createGraphql({
+      usagePlans,
+      apiKeys,
+      keyUsage,
       accounts: { register: absent, login: absent, username: absent },
       voting: { submit: absent, find: absent, status: absent },
+      revoking: { revoke: absent },
       decisions: { decide: absent },
       events,
       results,
@@ -68,7 +75,8 @@ describe('Reading many events', () => {
       connections: { users: createOpenCounts(1), addresses: createOpenCounts(1) },
       addressOf: () => '127.0.0.1',
       timelines: { read: absent },
-      tokens: { verify: () => callerOf(9) },
+      tokens: { verify: () => callerOf(9), stillValid: () => true, onRevocation: () => () => undefined },
+      admission: createTestAdmission({ tokens: { verify: () => callerOf(9) } }),
       ids,
       logger,
       now: Date.now,

@@ -2,13 +2,21 @@ import { watchCatalog } from '@votestream/infra/catalog'
 import { createLogger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
-import { type Buckets, openBuckets } from '@votestream/infra/streams'
+import { type Buckets, openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { contestantIndex, voterNumber } from '@votestream/schema/numbers'
 import { createOpaqueIds, type OpaqueIds } from '@votestream/schema/opaque-ids'
 import { type Scope, USER_SCOPES } from '@votestream/schema/scopes'
 import type { Decision, Submission } from '@votestream/schema/votes'
 import type { FastifyInstance } from 'fastify'
+import { Registry } from 'prom-client'
 import { type Accounts, createAccounts } from '../../src/accounts.js'
+import type { Admission } from '../../src/admission/admission.js'
+import { type WatchedApiKeys, watchApiKeys } from '../../src/admission/api-keys.js'
+import { createKeyUsage } from '../../src/admission/key-usage.js'
+import type { Limits } from '../../src/admission/limits.js'
+import { createQuotaLedger } from '../../src/admission/quota-ledger.js'
+import { createQuotas, type SharedQuotas } from '../../src/admission/quotas.js'
+import { createUsagePlans, type UsagePlans } from '../../src/admission/usage-plans.js'
 import type { FirstEntry } from '../../src/archived-votes.js'
 import type { Board } from '../../src/board.js'
 import type { Caller } from '../../src/caller.js'
@@ -19,6 +27,7 @@ import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
+import { guardAccounts } from '../../src/guarded-accounts.js'
 import type { HttpLimits } from '../../src/http-limits.js'
 import { createHttpServer } from '../../src/http-server.js'
 import type { Patience } from '../../src/live/audience.js'
@@ -26,15 +35,22 @@ import { type Broadcasts, createBroadcasts } from '../../src/live/broadcasts.js'
 import { createLiveBoards } from '../../src/live/live-boards.js'
 import { createLiveVotes } from '../../src/live/live-votes.js'
 import { createOpenCounts, type LiveConnections } from '../../src/live/open-counts.js'
+import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { Results, VoteStatus } from '../../src/results.js'
+import { watchRevocations } from '../../src/revocations.js'
+import { createRevoking } from '../../src/revoking.js'
+import { createSecurityEvents, pseudonyms } from '../../src/security-events.js'
 import { createStore } from '../../src/store.js'
 import type { Timelines } from '../../src/timeline/timelines.js'
 import type { TlsFiles } from '../../src/tls-files.js'
 import { createTokens, type Tokens } from '../../src/tokens.js'
 import type { VoteIntake } from '../../src/votes.js'
 import { createVoting } from '../../src/voting.js'
+import { createTestAdmission, HIGH_LIMITS } from '../test-admission.js'
+
+type AdmissionKeys = Parameters<typeof createTestAdmission>[0]
 
 /** A gateway over a real broker; what stands behind the votes is the test's to say. */
 export interface TestGateway {
@@ -46,6 +62,9 @@ export interface TestGateway {
   readonly tokens: Tokens
   readonly accounts: { -readonly [Name in keyof Accounts]: Accounts[Name] }
   readonly events: Events
+  readonly usagePlans: UsagePlans
+  readonly apiKeys: WatchedApiKeys
+  readonly quotas: SharedQuotas
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
   readonly submissions: Submission[]
@@ -62,6 +81,8 @@ export interface TestGateway {
   timeline: Timelines['read']
   voteStatus: () => Promise<VoteStatus>
   nowMs: () => number
+  /** Other limits for what comes from now on; undefined: none that a test comes to. */
+  limit(limits: Partial<Limits> | undefined, keys?: Pick<AdmissionKeys, 'keys' | 'quotas'>): void
   /** Messages in the buckets: a request that writes nothing leaves it as it is. */
   written(): Promise<number>
   userToken(voter: number, scopes?: readonly Scope[]): string
@@ -73,6 +94,8 @@ export const callerOf = (voter: number | undefined, scopes: readonly Scope[] = U
   voter: voter === undefined ? undefined : voterNumber(voter),
   userId: undefined,
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: Number.POSITIVE_INFINITY,
+  tokenId: '',
   scopes: new Set(scopes),
 })
 
@@ -115,8 +138,27 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
-  const tokens = createTokens({ secret: 'another secret for the tests', ids, ttlSeconds: 3_600, now })
-  const accounts = createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger })
+  const revocationsBucket = await openRevocationsBucket(nats, 1)
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const revoking = createRevoking({ bucket: revocationsBucket, store, now })
+  const tokens = createTokens({
+    secret: 'another secret for the tests',
+    ids,
+    ttlSeconds: 3_600,
+    now,
+    revocations,
+  })
+  // For logins no time passes: who has to wait does so however long a test takes.
+  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const accounts = guardAccounts(
+    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
+    {
+      throttle: createLoginThrottle({ now: () => 0 }),
+      security,
+      pseudonym: pseudonyms('a third secret'),
+      ids,
+    },
+  )
   const intake: VoteIntake = {
     submit(submission) {
       gateway.submissions.push(submission)
@@ -147,6 +189,11 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
       },
     },
   })
+  const planBuckets = await openPlanBuckets(nats, 1)
+  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
+  const apiKeys = await watchApiKeys({ bucket: planBuckets.usagePlans, required: false, now, logger })
+  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
+  const quotas = createQuotas({ ledger, now, logger })
   const liveBoards = createLiveBoards({ nats, results, shards: 1, logger })
   const broadcasts = createBroadcasts({ patience: PATIENCE })
   const connections: LiveConnections = {
@@ -154,17 +201,33 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     addresses: createOpenCounts(CONNECTION_LIMITS.perAddress),
   }
   const clientAddresses = createClientAddresses(['127.0.0.1'])
+  let limited: Admission | undefined
+  const high = createTestAdmission({ tokens, addressOf: clientAddresses.of })
+  const current = () => limited ?? high
+  const admission: Admission = {
+    enter: (...given) => current().enter(...given),
+    enterOpen: (...given) => current().enterOpen(...given),
+    visit: (...given) => current().visit(...given),
+    originOf: (...given) => current().originOf(...given),
+    enterFrom: (...given) => current().enterFrom(...given),
+    charge: (...given) => current().charge(...given),
+  }
   const graphql = createGraphql({
     accounts,
     events,
     voting,
     decisions,
+    revoking,
     results,
     liveBoards,
     broadcasts,
     liveVotes: createLiveVotes({ results }),
+    usagePlans,
+    apiKeys,
+    keyUsage: createKeyUsage(ledger, now),
     timelines: { read: (...asked) => gateway.timeline(...asked) },
     tokens,
+    admission,
     ids,
     logger,
     now,
@@ -182,6 +245,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     voting,
     decisions,
     tokens,
+    admission,
     ids,
     liveBoards,
     broadcasts,
@@ -208,6 +272,9 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     tokens,
     accounts,
     events,
+    usagePlans,
+    apiKeys,
+    quotas,
     broadcasts,
     connections,
     submissions: [],
@@ -221,6 +288,16 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     board: async () => ({ version: 0, totals: [], ackedAtMs: 0 }),
     voteStatus: async () => 'processed',
     nowMs: Date.now,
+    limit(limits, keys) {
+      limited =
+        limits &&
+        createTestAdmission({
+          tokens,
+          addressOf: clientAddresses.of,
+          limits: { ...HIGH_LIMITS, ...limits },
+          ...keys,
+        })
+    },
     async written() {
       const infos = ['accounts', 'credentials', 'events'].map((bucket) =>
         nats.jsm.streams.info(`KV_${bucket}`),
@@ -231,6 +308,9 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     applicationToken: (scopes) => tokens.issue({ scopes }),
     async stop() {
       await app.close()
+      await quotas.stop()
+      apiKeys.stop()
+      revocations.stop()
       catalog.stop()
       await nats.close()
       await servers.stop()

@@ -25,7 +25,9 @@ describe('several workers behind one port', () => {
   let port: number
   let metricsPort: number
 
-  before(async () => {
+  before(async function () {
+    // Three processes start.
+    this.timeout(60_000)
     servers = await startServersForTest(['nats', 'redis'])
     port = await freePort()
     metricsPort = await freePort()

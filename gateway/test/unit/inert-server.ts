@@ -3,6 +3,7 @@ import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import type { FastifyInstance } from 'fastify'
 import { createHttpServer, type HttpServerOptions } from '../../src/http-server.js'
 import { createOpenCounts } from '../../src/live/open-counts.js'
+import { createTestAdmission } from '../test-admission.js'
 
 const notExpected = (): never => {
   throw new Error('nothing of the kind was expected')
@@ -21,7 +22,8 @@ export const createInertServer = (overrides: Partial<HttpServerOptions> = {}): P
     },
     voting: { submit: notExpected, find: notExpected, status: notExpected },
     decisions: { decide: notExpected },
-    tokens: { verify: notExpected },
+    tokens: { stillValid: notExpected, onRevocation: notExpected },
+    admission: createTestAdmission({ tokens: { verify: notExpected } }),
     ids: createOpaqueIds('a secret for tests'),
     liveBoards: { watch: notExpected },
     broadcasts: { follow: notExpected, size: 0 },

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ClickhousePasswords } from '../access/identities.js'
+import { withoutSecrets } from './inherited-environment.js'
 import { repositoryRoot } from './repository-root.js'
 import { type ServerProcess, type ServerSpec, startServer } from './server-process.js'
 
@@ -10,6 +12,8 @@ export interface ClickHouseServerOptions {
   readonly username?: string
   readonly password?: string
   readonly analystPassword?: string
+  /** Of the services that have less rights than the owner; where nothing is said, there are none. */
+  readonly servicePasswords?: ClickhousePasswords
   readonly logFile?: string
   readonly detached?: boolean
 }
@@ -24,14 +28,14 @@ export async function startClickHouseServer(
 
 /** The embedded engine behind ClickHouse's HTTP interface, as a process of its own. */
 export async function clickHouseServerSpec(options: ClickHouseServerOptions): Promise<ServerSpec> {
-  const { port, dataDir, username = 'default', password = '', analystPassword } = options
+  const { port, dataDir, username = 'default', password = '', analystPassword, servicePasswords } = options
   await mkdir(dataDir, { recursive: true })
   return {
     name: 'clickhouse',
     command: process.execPath,
     args: ['--enable-source-maps', join(repositoryRoot(), 'infra/dist/embedded/main.js')],
     env: {
-      ...process.env,
+      ...withoutSecrets(process.env),
       // Each running query holds one of libuv's threads, whose number is read before the program's first line.
       UV_THREADPOOL_SIZE: '12',
       CLICKHOUSE_PORT: String(port),
@@ -39,6 +43,10 @@ export async function clickHouseServerSpec(options: ClickHouseServerOptions): Pr
       CLICKHOUSE_USER: username,
       CLICKHOUSE_PASSWORD: password,
       ...(analystPassword === undefined ? {} : { CLICKHOUSE_ANALYST_PASSWORD: analystPassword }),
+      ...(servicePasswords && {
+        CLICKHOUSE_GATEWAY_PASSWORD: servicePasswords.gateway,
+        CLICKHOUSE_PROCESSOR_PASSWORD: servicePasswords.processor,
+      }),
     },
     logFile: options.logFile ?? join(dataDir, 'clickhouse.log'),
     isReady: async () => {

@@ -1,5 +1,7 @@
 import { mkdir, readdir, rename, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { IDENTITIES, type IdentityPasswords, passwordVariable } from '../access/identities.js'
+import { natsAuthorization } from '../access/nats-rights.js'
 import { type ServerBinary, serverEnvironment } from './find-server.js'
 import { type ServerProcess, type ServerSpec, startServer } from './server-process.js'
 import { tcpAnswers } from './tcp-answer.js'
@@ -13,6 +15,14 @@ export interface NatsServerOptions {
   readonly detached?: boolean
   /** False only where it is measured what this costs: a power cut then loses what was acknowledged. */
   readonly fsync?: boolean
+  /** Who may do what; where nothing is said, anybody may do anything. */
+  readonly access?: NatsAccess
+}
+
+export interface NatsAccess {
+  readonly passwords: IdentityPasswords
+  /** Of the vote log. */
+  readonly shards: number
 }
 
 /** A largest message of 16 MB holds a batch of votes many times over. */
@@ -28,17 +38,21 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Serve
 
 /** Writes the configuration file, and says how the server is run with it. */
 export async function natsServerSpec(options: NatsServerOptions): Promise<ServerSpec> {
-  const { binary, port, dataDir, fsync = true } = options
+  const { binary, port, dataDir, fsync = true, access } = options
   await mkdir(dataDir, { recursive: true })
   const configuration = join(dataDir, 'nats-server.conf')
   const storeBytesMax = await fileStoreBytesMax(join(dataDir, 'jetstream'))
-  await writeFile(`${configuration}.new`, natsConfiguration({ port, dataDir, storeBytesMax, fsync }))
+  const authorization = access ? natsAuthorization(access.shards) : ''
+  await writeFile(
+    `${configuration}.new`,
+    natsConfiguration({ port, dataDir, storeBytesMax, fsync }) + authorization,
+  )
   await rename(`${configuration}.new`, configuration)
   return {
     name: 'nats-server',
     command: binary.path,
     args: ['--config', configuration],
-    env: serverEnvironment(binary),
+    env: { ...serverEnvironment(binary), ...(access ? passwordVariables(access.passwords) : {}) },
     logFile: options.logFile ?? join(dataDir, 'nats-server.log'),
     // It opens its port only after JetStream has read its streams, and greets with what it can do.
     isReady: () =>
@@ -48,6 +62,12 @@ export async function natsServerSpec(options: NatsServerOptions): Promise<Server
     ...(options.detached === undefined ? {} : { detached: options.detached }),
   }
 }
+
+/** In quotes, as the configuration reads them: a password may begin like a number. */
+const passwordVariables = (passwords: IdentityPasswords): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    IDENTITIES.map((identity) => [passwordVariable('NATS', identity), JSON.stringify(passwords[identity])]),
+  )
 
 export interface NatsConfiguration {
   readonly port: number

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { IdentityPasswords } from '../access/identities.js'
 import { startClickHouseServer } from './clickhouse-server.js'
 import { findServer } from './find-server.js'
 import { freePort } from './free-port.js'
@@ -93,6 +94,8 @@ export async function startServersForTest(
 export interface TestServerOptions {
   /** Of nats-server; true where nothing is said, as it always is outside of measurements. */
   readonly fsync?: boolean
+  /** Of NATS and Redis: whom they know, with the rights of each; where nothing is said, anybody may do anything. */
+  readonly passwords?: IdentityPasswords
 }
 
 interface Place extends TestServerOptions {
@@ -100,8 +103,16 @@ interface Place extends TestServerOptions {
   readonly dataDir: string
 }
 
+/** Of the logs that a broker with users of its own knows. */
+const TEST_SHARDS = 2
+
 const starters: Record<TestServerName, (place: Place) => Promise<ServerProcess & { url: string }>> = {
-  nats: async (place) => startNatsServer({ ...place, binary: await findServer(natsRequirement) }),
+  nats: async ({ passwords, ...place }) =>
+    startNatsServer({
+      ...place,
+      binary: await findServer(natsRequirement),
+      ...(passwords && { access: { passwords, shards: TEST_SHARDS } }),
+    }),
   redis: async (place) => startRedisServer({ ...place, binary: await findServer(redisRequirement) }),
   clickhouse: (place) => startClickHouseServer(place),
 }

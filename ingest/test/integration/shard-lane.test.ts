@@ -8,7 +8,13 @@ import { startServersForTest, type TestServers } from '@votestream/infra/servers
 import { ensureVoteStreams } from '@votestream/infra/streams'
 import { contestantIndex, eventNumber, shardNumber, voterNumber } from '@votestream/schema/numbers'
 import { checkpointKey, chunksKey, eventsKey, tallyKey, votedKey } from '@votestream/schema/redis-keys'
-import { closeSubject, ingestSubject, voteStream, voteSubject } from '@votestream/schema/subjects'
+import {
+  closeSubject,
+  decideSubject,
+  ingestSubject,
+  voteStream,
+  voteSubject,
+} from '@votestream/schema/subjects'
 import { bitPosition } from '@votestream/schema/voted-set'
 import {
   closeReply,
@@ -132,6 +138,20 @@ describe("the lane of a shard's owner", () => {
     assert.equal(vote?.voter, 1)
     assert.equal(vote?.deviceId, 'phone')
     assert.ok((vote?.ackedAtMs ?? 0) >= before)
+  })
+
+  it('a question whose answer would go into the log is not taken, and writes nothing', async () => {
+    startLane('one')
+    await submitWhenOwned([voteOf(1)])
+    const { lastSequence } = await logPosition(nats, shard)
+    for (const subject of [ingestSubject(shard), closeSubject(shard), decideSubject(shard)]) {
+      const question = submissionBatch.encode({ votes: [voteOf(2)] })
+      nats.connection.publish(subject, question, { reply: voteSubject(shard) })
+    }
+    // Questions are taken in their order: this one behind them is answered.
+    assert.deepEqual(await submitWhenOwned([voteOf(1, 9)]), ['duplicate'])
+    await nats.connection.flush()
+    assert.equal((await logPosition(nats, shard)).lastSequence, lastSequence)
   })
 
   it('a hundred identical votes at once: one is accepted, ninety-nine are duplicates, one is in the log', async () => {

@@ -1,7 +1,9 @@
 import { cpSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { redisLogin } from '@votestream/infra/redis'
 import { Redis } from 'ioredis'
+import type { StoreAddress } from '../store-logins.js'
 import { type ChaosSystem, INSTANCES } from './processes.js'
 import { type PlannedFault, PROXIED, type Proxied, SERVICES } from './schedule.js'
 import type { ProxyFault } from './tcp-proxy.js'
@@ -34,7 +36,7 @@ export const doFault = async (fault: PlannedFault, deps: FaultDeps): Promise<voi
   } else if (/^clocks?-/.test(name)) {
     await setClocks(system, fault)
   } else if (name === 'flushall') {
-    await flushRedis(system.direct.redisUrl)
+    await flushRedis(system.direct.redis)
   } else if (name === 'redis-older-file') {
     await restoreOlderRedisFile(system, lastsMs)
   } else if (name === 'nats-damaged-index') {
@@ -80,8 +82,8 @@ const lastWithKill = async (system: ChaosSystem, { kills, lastsMs }: PlannedFaul
 const proxyFaultOf = (name: string): ProxyFault | undefined =>
   (['cut', 'delay', 'half-open'] as const).find((fault) => name.startsWith(`${fault}-`))
 
-const flushRedis = async (url: string): Promise<void> => {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+const flushRedis = async ({ url, ...login }: StoreAddress): Promise<void> => {
+  const redis = new Redis(url, { ...redisLogin(url, login), lazyConnect: true, retryStrategy: () => null })
   // A Redis that is just being started again has nothing to lose.
   redis.on('error', () => undefined)
   try {

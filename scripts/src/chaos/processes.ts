@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Identity } from '@votestream/infra/access/identities'
 import { clickHouseServerSpec } from '@votestream/infra/servers/clickhouse-server'
 import { findServer } from '@votestream/infra/servers/find-server'
 import { freePort } from '@votestream/infra/servers/free-port'
@@ -13,7 +14,16 @@ import { type Addresses, addressesOf } from '../addresses.js'
 import { type Environment, parseEnvironment, variablesForTests } from '../environment.js'
 import { createProcessRecord } from '../process-record.js'
 import { ensureSecrets, type Secrets } from '../secrets.js'
-import { credentialsOf, type NodeProgram, serviceSpec, serviceVariables, taskSpec } from '../service-specs.js'
+import {
+  type Credentials,
+  credentialsOf,
+  type NodeProgram,
+  serviceSpec,
+  serviceVariables,
+  taskSpec,
+} from '../service-specs.js'
+import { operatorAddressesOf } from '../store-logins.js'
+import { ensureStorePasswords } from '../store-passwords.js'
 import { createSupervisor, type Supervisor, type SupervisorEvent } from '../supervisor.js'
 import { type Clocks, createClocks } from './clocks.js'
 import { type Kind, PROXIED, type Proxied } from './schedule.js'
@@ -34,7 +44,7 @@ export interface ChaosSystem {
   readonly secrets: Secrets
   readonly gatewayUrls: readonly string[]
   /** Past the proxies: for whoever judges. */
-  readonly direct: Addresses
+  readonly direct: ReturnType<typeof operatorAddressesOf> & Pick<Addresses, 'clickHouseUrl'>
   readonly proxies: Readonly<Record<Proxied, TcpProxy>>
   /** Undefined where mounting is not permitted. */
   readonly disks: Readonly<Record<Proxied, SmallDisk | undefined>>
@@ -65,6 +75,7 @@ export const startChaosSystem = async (
 ): Promise<ChaosSystem> => {
   const environment = await ownEnvironment(folder)
   const secrets = await ensureSecrets(folder)
+  const credentials = credentialsOf(environment, secrets, await ensureStorePasswords(folder))
   const record = createProcessRecord(folder)
   const pids = new Map<string, number>()
   const supervisor = createSupervisor({
@@ -94,7 +105,7 @@ export const startChaosSystem = async (
   }
   let running: Awaited<ReturnType<typeof startProcesses>>
   try {
-    running = await startProcesses({ supervisor, environment, secrets, proxies, clocks })
+    running = await startProcesses({ supervisor, environment, credentials, proxies, clocks })
   } catch (error) {
     await stop()
     throw error
@@ -103,7 +114,10 @@ export const startChaosSystem = async (
     environment,
     secrets,
     gatewayUrls: running.gatewayUrls,
-    direct: addressesOf(environment),
+    direct: {
+      ...operatorAddressesOf(environment, addressesOf(environment), credentials.stores),
+      clickHouseUrl: addressesOf(environment).clickHouseUrl,
+    },
     proxies,
     disks,
     clocks,
@@ -144,31 +158,34 @@ const disksOf = (folder: string): ChaosSystem['disks'] => {
   return { nats, redis, clickhouse }
 }
 
-interface Starting extends Pick<ChaosSystem, 'environment' | 'secrets' | 'proxies' | 'clocks'> {
+interface Starting extends Pick<ChaosSystem, 'environment' | 'proxies' | 'clocks'> {
   readonly supervisor: Supervisor
+  readonly credentials: Credentials
 }
 
-const startProcesses = async ({ supervisor, environment, secrets, proxies, clocks }: Starting) => {
-  const credentials = credentialsOf(environment, secrets)
+const startProcesses = async ({ supervisor, environment, credentials, proxies, clocks }: Starting) => {
   const logFolder = join(environment.DATA_DIR, 'logs')
   mkdirSync(logFolder, { recursive: true })
-  const env = {
-    ...serviceVariables(environment, credentials, variablesForTests()),
-    NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
-    REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
-    CLICKHOUSE_URL: `http://127.0.0.1:${proxies.clickhouse.port}`,
-  }
-  const program = { root: repositoryRoot(), logFolder, env }
-  const servers = await serverSpecs(environment, secrets, logFolder)
+  const programOf = (identity: Identity): NodeProgram => ({
+    root: repositoryRoot(),
+    logFolder,
+    env: {
+      ...serviceVariables(identity, environment, credentials, variablesForTests()),
+      NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
+      REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
+      CLICKHOUSE_URL: `http://127.0.0.1:${proxies.clickhouse.port}`,
+    },
+  })
+  const servers = await serverSpecs(environment, credentials, logFolder)
   await Promise.all(servers.map((spec) => supervisor.start(spec)))
-  await supervisor.run(taskSpec('migrate', 'scripts/dist/src/migrate.js', program))
+  await supervisor.run(taskSpec('migrate', 'scripts/dist/src/migrate.js', programOf('operator')))
   const services: ServerSpec[] = []
   for (const service of ['ingest', 'processor'] as const) {
     for (const name of INSTANCES[service]) {
-      services.push(clocks.settable(serviceSpec(service, await freePort(), program, name)))
+      services.push(clocks.settable(serviceSpec(service, await freePort(), programOf(service), name)))
     }
   }
-  const gateways = await gatewaySpecs(program, clocks)
+  const gateways = await gatewaySpecs(programOf('gateway'), clocks)
   services.push(...gateways.map(({ spec }) => spec))
   // The first of each makes what is missing; two at once would be a start that nobody does.
   for (const spec of services) await supervisor.start(spec)
@@ -189,9 +206,10 @@ const gatewaySpecs = (program: NodeProgram, clocks: Clocks) =>
 
 const serverSpecs = async (
   environment: Environment,
-  secrets: Secrets,
+  { clickHouseUser, clickHousePassword, analystPassword, stores }: Credentials,
   logFolder: string,
 ): Promise<ServerSpec[]> => {
+  const access = { passwords: stores.nats, shards: environment.SHARDS }
   const { DATA_DIR, NATS_PORT, REDIS_PORT, CLICKHOUSE_PORT } = environment
   const place = (name: string, port: number) => ({
     port,
@@ -202,13 +220,21 @@ const serverSpecs = async (
   const nats = await findServer(natsRequirement)
   const redis = await findServer(redisRequirement)
   return [
-    { ...(await natsServerSpec({ ...place('nats', NATS_PORT), binary: nats })), name: 'nats' },
-    { ...(await redisServerSpec({ ...place('redis', REDIS_PORT), binary: redis })), name: 'redis' },
+    { ...(await natsServerSpec({ ...place('nats', NATS_PORT), binary: nats, access })), name: 'nats' },
+    {
+      ...(await redisServerSpec({
+        ...place('redis', REDIS_PORT),
+        binary: redis,
+        passwords: stores.redis,
+      })),
+      name: 'redis',
+    },
     await clickHouseServerSpec({
       ...place('clickhouse', CLICKHOUSE_PORT),
-      username: environment.CLICKHOUSE_USER,
-      password: secrets.clickHousePassword,
-      analystPassword: secrets.analystPassword,
+      username: clickHouseUser,
+      password: clickHousePassword,
+      ...(analystPassword === undefined ? {} : { analystPassword }),
+      servicePasswords: stores.clickhouse,
     }),
   ]
 }

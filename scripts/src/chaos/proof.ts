@@ -118,8 +118,8 @@ const countedOf = ({ votes }: LogContents, event: number): ReadonlyMap<number, n
 const judgeBooks = async (system: ChaosSystem): Promise<Violation[]> => {
   const { direct, environment, secrets } = system
   const logger = createLogger('chaos', 'silent')
-  const nats = await connectNats({ url: direct.natsUrl, name: 'chaos-books', logger })
-  const redis = connectRedis({ url: direct.redisUrl, name: 'chaos-books', logger })
+  const nats = await connectNats({ ...direct.nats, name: 'chaos-books', logger })
+  const redis = connectRedis({ ...direct.redis, name: 'chaos-books', logger })
   const clickhouse = connectClickhouse({
     url: direct.clickHouseUrl,
     user: environment.CLICKHOUSE_USER,

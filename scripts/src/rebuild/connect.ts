@@ -6,11 +6,10 @@ import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { openLeasesBucket } from '@votestream/infra/streams'
 import type { EventNumber } from '@votestream/schema/numbers'
 import { voteStream } from '@votestream/schema/subjects'
-import { addressesOf } from '../addresses.js'
 import { recordedShards } from '../books/reconciliation.js'
-import { connectToClickhouse } from '../clickhouse-login.js'
 import type { Environment } from '../environment.js'
 import { publicIds } from '../public-ids.js'
+import { connectToClickhouse, operatorAddresses } from '../store-logins.js'
 import { within } from '../within.js'
 import { type RebuildContext, refusingHalts } from './context.js'
 
@@ -33,13 +32,13 @@ export const connectForRebuild = async ({
 }: ConnectOptions): Promise<RebuildContext> => {
   const name = 'rebuild'
   const logger = createLogger(name, 'silent')
-  const { natsUrl, redisUrl } = addressesOf(environment)
-  const redis = connectRedis({ url: redisUrl, name, logger, commandTimeoutMs: REDIS_TIMEOUT_MS })
+  const stores = await operatorAddresses(environment)
+  const redis = connectRedis({ ...stores.redis, name, logger, commandTimeoutMs: REDIS_TIMEOUT_MS })
   await redisReady(redis, waitMs)
   const clickhouse = await connectToClickhouse(environment, CLICKHOUSE_TIMEOUT_MS)
   const answer = await clickhouse.ping({ select: true })
   if (!answer.success) throw new Error('ClickHouse does not answer', { cause: answer.error })
-  const nats = await within(waitMs, 'NATS', connectNats({ url: natsUrl, name, logger }))
+  const nats = await within(waitMs, 'NATS', connectNats({ ...stores.nats, name, logger }))
   const shards = await recordedShards(nats)
   // As many copies as the log has.
   const { config } = await nats.jsm.streams.info(voteStream(0 as never))

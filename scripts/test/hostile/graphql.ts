@@ -64,6 +64,11 @@ export const graphqlAttacks: readonly Attack[] = [
     TOO_MUCH,
     `{ events(first: 100) { nodes { ${Array.from({ length: 20 }, (_, at) => `l${at}: leaderboard { standings { contestant { id totalVotes } } }`).join(' ')} } } }`,
   ),
+  query(
+    'a subscription that a variable leaves out',
+    INVALID,
+    'subscription($a: Boolean!) { leaderboardChanged(eventId: "a") @skip(if: $a) { version } }',
+  ),
   query('the whole schema', INVALID, '{ __schema { types { name } } }'),
   query('one type', INVALID, '{ __type(name: "User") { name } }'),
   {

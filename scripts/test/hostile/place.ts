@@ -72,16 +72,21 @@ export interface SocketOptions {
 
 const CONTESTANTS = ['Ada', 'Bela', 'Cleo']
 const QUIET_MS = 1_000
+const REFUSED_WITHIN_MS = 300
 /** Nothing that is tried takes longer. */
 const DEADLINE_MS = 20_000
 
 /** @param env of all services: what belongs to the attacks (limits) */
-export const openPlace = async (env: NodeJS.ProcessEnv): Promise<Place> => {
+export const openPlace = async (
+  env: NodeJS.ProcessEnv,
+  { archive = false }: { readonly archive?: boolean } = {},
+): Promise<Place> => {
   const system = await startSmallSystem({
     contestants: CONTESTANTS,
     events: 2,
     gateways: 2,
     votes: true,
+    archive,
     env,
   })
   const [event, other] = system.events
@@ -119,7 +124,11 @@ export const openPlace = async (env: NodeJS.ProcessEnv): Promise<Place> => {
         )
       })
       sent.on('timeout', () => sent.destroy(new Error('no answer')))
-      sent.on('error', reject)
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error)
+        // Who is refused before all was sent may hear so only after the connection broke, or not at all.
+        else setTimeout(resolve, REFUSED_WITHIN_MS, { status: 0, headers: {}, body: '' })
+      })
       sent.end(bytes)
     })
 
@@ -208,7 +217,8 @@ export const openPlace = async (env: NodeJS.ProcessEnv): Promise<Place> => {
   }
 }
 
-const told = ({ status, body }: Answer): string => `${status} ${codeOf(body)}`.trim()
+const told = ({ status, body }: Answer): string =>
+  status === 0 ? 'closed' : `${status} ${codeOf(body)}`.trim()
 
 /** Of a problem document, or of the first error of an operation; nothing where there is none. */
 const codeOf = (text: string): string => /"code": ?"([A-Z_]+)"/.exec(text)?.[1] ?? ''

@@ -127,6 +127,18 @@ export const socketAttacks: readonly Attack[] = [
     init(place),
     subscribe('a', `{ events { nodes ${'{ contestants { id } '.repeat(50)}${'}'.repeat(50)} } }`),
   ]),
+  refusedOperation(
+    'a subscription that a variable leaves out, on a socket',
+    'GRAPHQL_VALIDATION_FAILED',
+    (place) => [
+      init(place),
+      subscribe(
+        'a',
+        'subscription($a: Boolean!) { leaderboardChanged(eventId: "a") @skip(if: $a) { version } }',
+        { a: true },
+      ),
+    ],
+  ),
   refusedOperation('the schema, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
     init(place),
     subscribe('a', '{ __schema { types { name } } }'),

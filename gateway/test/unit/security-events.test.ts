@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { createLogger } from '@votestream/infra/logging'
+import { Registry } from 'prom-client'
+import { createSecurityEvents, pseudonyms } from '../../src/security-events.js'
+
+describe('security events', () => {
+  it('of a flood a bounded number is written, and the rest is counted in the log and in the metric', async () => {
+    const lines: { event: string; suppressed?: number }[] = []
+    const works: (() => void)[] = []
+    const registry = new Registry()
+    const logger = createLogger('test', 'info', { write: (line) => lines.push(JSON.parse(line)) })
+    const later = (work: () => void) => works.push(work)
+    const security = createSecurityEvents({ logger, registry, linesPerSecondMax: 3, later })
+    for (let n = 0; n < 1_000; n++) security.note('login-failed', () => ({ address: '192.0.2.1' }))
+    security.note('token-refused')
+    assert.equal(lines.length, 4)
+    for (const work of works.splice(0)) work()
+    assert.deepEqual(
+      lines.slice(4).map(({ event, suppressed }) => [event, suppressed]),
+      [['login-failed', 997]],
+    )
+    security.note('login-failed')
+    assert.equal(lines.length, 6, 'in the next second there are lines again')
+    const metrics = await registry.metrics()
+    assert.match(metrics, /votestream_security_events_total\{event="login-failed"\} 1001/)
+  })
+
+  it('an account has one name in the log, however its username is written, and another one with another secret', () => {
+    const pseudonym = pseudonyms('a secret')
+    assert.equal(pseudonym('Maria.Keller'), pseudonym('maria.keller'))
+    assert.notEqual(pseudonym('maria.keller'), pseudonyms('another secret')('maria.keller'))
+  })
+})
