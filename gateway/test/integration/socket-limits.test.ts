@@ -101,9 +101,23 @@ describe('what sockets may do', () => {
     socket.send(message(32 * 1024))
     const [answer] = await once(socket, 'message')
     assert.match(String(answer), /"pong"/)
-    socket.on('message', () => assert.fail('the frame was read'))
-    socket.send(message(32 * 1024 + 1))
+    let logins = 0
+    const { login } = gateway.accounts
+    gateway.accounts.login = (...given) => {
+      logins += 1
+      return login(...given)
+    }
+    const query = 'mutation { login(username: "nobody", password: "correct horse") { token } }'
+    const operation = JSON.stringify({ id: '1', type: 'subscribe', payload: { query } })
+    socket.send(operation.padEnd(32 * 1024 + 1))
     assert.equal((await endOf(socket))[0], 1009)
+    assert.equal(logins, 0)
+    // As a control: in a frame that is small enough, it is carried out.
+    const other = await greeted(gateway)
+    other.send(operation.padEnd(32 * 1024))
+    assert.match(String((await once(other, 'message'))[0]), /WRONG_CREDENTIALS/)
+    assert.equal(logins, 1)
+    other.terminate()
   })
 
   it('a message of 128 KB in such frames is read, and one byte more closes with 1009', async () => {

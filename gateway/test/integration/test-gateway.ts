@@ -60,7 +60,7 @@ export interface TestGateway {
   readonly buckets: Buckets
   readonly ids: OpaqueIds
   readonly tokens: Tokens
-  readonly accounts: Accounts
+  readonly accounts: { -readonly [Name in keyof Accounts]: Accounts[Name] }
   readonly events: Events
   readonly usagePlans: UsagePlans
   readonly apiKeys: WatchedApiKeys
