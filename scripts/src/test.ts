@@ -13,7 +13,7 @@ import { findTestFiles } from './test-files.js'
 import { added, planTests, type RunGroup, runInLanes, type TestGroup } from './test-lanes.js'
 
 /** Most tests wait for servers most of the time. */
-const LANES_MAX = 3
+const LANES_MAX = 2
 
 /** After its last test a run that does not end has left a server, a socket or a timer behind. */
 const lingerMsMax = 15_000
