@@ -41,10 +41,12 @@ describe('hostile haste and patience', function () {
 
   it('a burst of a user and one more: that one is refused, and told when to come again', async () => {
     const { token } = place.voter()
-    const answers = await Promise.all(Array.from({ length: USER_BURST + 1 }, () => look(token)))
+    const answers = await Promise.all(
+      Array.from({ length: USER_BURST + 1 }, (_, at) => look(token, { at: at % 2 })),
+    )
     const refused = answers.filter(({ status }) => status !== 200)
-    // Two gateways share the burst, and a part of it may be at the other one.
-    assert.ok(refused.length >= 1 && refused.length <= 3, `${refused.length} refused`)
+    // Never more than the burst; each of two gateways holds a part of it, so that all at once it may be less.
+    assert.ok(refused.length >= 1 && refused.length <= USER_BURST / 2 + 1, `${refused.length} refused`)
     const [answer] = refused
     assert.ok(answer)
     assert.equal(answer.status, 429)
