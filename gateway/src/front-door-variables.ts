@@ -1,6 +1,7 @@
 import { optionalWholeVariable, wholeVariable } from '@votestream/infra/environment'
 import { z } from 'zod'
 import { originFault } from './cross-origin.js'
+import { SAFELIST_MODES } from './graphql/safelist.js'
 import { stagesFault } from './graphql/socket-routes.js'
 import { BODY_BYTES_LIMIT, HEADER_BYTES_LIMIT, HTTP_LIMITS, type HttpLimits } from './http-limits.js'
 
@@ -43,6 +44,8 @@ export const frontDoorVariables = {
   SOCKET_LIFE_SECONDS: wholeVariable(7_200, 1, 86_400),
   /** Names under each of which sockets are offered at a path of its own, /graphql/NAME. */
   WEBSOCKET_STAGES: listVariable(stagesFault),
+  /** `only`: operations of GraphQL that are not registered are refused. */
+  GRAPHQL_SAFELIST: z.enum(SAFELIST_MODES, `must be ${SAFELIST_MODES.join(' or ')}`).default('off'),
   /** Origins of other hosts whose pages may call this one, apart by commas. */
   CORS_ORIGINS: listVariable(originsFault),
   /** Set, TLS is spoken on the public port, and nothing else. In PEM. */

@@ -33,6 +33,7 @@ import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
+import { openSafelist } from './graphql/open-safelist.js'
 import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
 import { createBroadcasts } from './live/broadcasts.js'
@@ -211,6 +212,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
   const drainMs = environment.DRAIN_SECONDS * 1_000
   const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
+  const mode = environment.GRAPHQL_SAFELIST
+  const safelist = await openSafelist({ mode, nats, replicas: environment.NATS_REPLICAS, logger, onStop })
   const graphql = createGraphql({
     accounts,
     events,
@@ -234,6 +237,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     connections,
     addressOf: clientAddresses.of,
     introspection: environment.NODE_ENV !== 'production',
+    safelist,
     sockets: {
       operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
       expiryGraceMs,

@@ -13,6 +13,7 @@ export const SECURITY_EVENTS = {
   registered: 'an account was registered',
   'token-refused': 'a token was refused',
   'scope-refused': 'a valid token was used for what it does not allow',
+  'operation-refused': 'an operation was refused that is not registered',
 } as const
 
 export type SecurityEvent = keyof typeof SECURITY_EVENTS
@@ -45,6 +46,7 @@ export const noteRefusal = (
 ): void => {
   if (code === 'WRONG_SCOPE' || code === 'WRONG_USER')
     security.note('scope-refused', () => ({ reason: code, ...details() }))
+  else if (code === 'OPERATION_NOT_REGISTERED') security.note('operation-refused', details)
 }
 
 /** The same tokens; one that is refused is told of. */

@@ -7,6 +7,7 @@ import {
   CREDENTIALS_BUCKET,
   EVENTS_BUCKET,
   LEASES_BUCKET,
+  OPERATIONS_BUCKET,
   QUOTAS_BUCKET,
   REVOCATIONS_BUCKET,
   SHARDS_METADATA,
@@ -114,6 +115,10 @@ export const openPlanBuckets = async (nats: Nats, replicas: number): Promise<Pla
 /** Tokens that were taken back, made where it is missing. */
 export const openRevocationsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
   new Kvm(nats.js).create(REVOCATIONS_BUCKET, { history: 1, replicas, storage: StorageType.File })
+
+/** Operations that were registered, made where it is missing. */
+export const openOperationsBucket = async (nats: Nats, replicas: number): Promise<KV> =>
+  new Kvm(nats.js).create(OPERATIONS_BUCKET, { history: 1, replicas, storage: StorageType.File })
 
 /** On disk, although losing every lease would only cost a moment: a bucket in memory is gone with its server. */
 export const openLeasesBucket = async (nats: Nats, replicas: number): Promise<KV> =>

@@ -15,6 +15,12 @@ export const ERRORS = {
   // helps nobody who lacks a key.
   API_KEY_REQUIRED: { status: 403, sentence: 'An API key is required: send it as x-api-key.' },
   API_KEY_INVALID: { status: 403, sentence: 'There is no such API key, or it was revoked.' },
+  // 403, as GraphOS Router answers a text that is not in its list: at 400 and 500 older Apollo clients give up sending
+  // hashes for good. The same for a hash that nobody registered, so that nobody learns more by asking in another way.
+  OPERATION_NOT_REGISTERED: {
+    status: 403,
+    sentence: 'This operation is not registered, and only registered ones run here.',
+  },
   VOTING_NOT_OPEN: { status: 403, sentence: 'Voting in this event has not begun.' },
   VOTING_CLOSED: { status: 403, sentence: 'Voting in this event is over.' },
   ORIGIN_NOT_ALLOWED: { status: 403, sentence: 'Pages of this origin may not connect.' },

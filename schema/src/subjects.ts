@@ -41,6 +41,8 @@ export const USAGE_PLANS_BUCKET = 'usage-plans'
 export const QUOTAS_BUCKET = 'quotas'
 /** Tokens that were taken back. */
 export const REVOCATIONS_BUCKET = 'revocations'
+/** Operations of GraphQL that may run where only registered ones do. */
+export const OPERATIONS_BUCKET = 'operations'
 /** Who works on which shard at the moment. Entries expire. */
 export const LEASES_BUCKET = 'leases'
 

@@ -24,7 +24,9 @@ import { GRAPHQL_PATH } from './graphql-path.js'
 import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
 import { answerTypeOf } from './operation-door.js'
+import { askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
 import { requestError } from './request-context.js'
+import type { Safelist } from './safelist.js'
 import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -39,6 +41,8 @@ export interface ApolloOptions {
     deadline: Deadline,
   ) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
+  /** Undefined: any operation runs. */
+  readonly safelist: Safelist | undefined
   readonly logger: Logger
 }
 
@@ -75,6 +79,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
+        if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
         refuseSubscription(options.schema, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw requestError(entry.refusal)
@@ -92,6 +97,7 @@ const createApollo = ({
   introspection,
   formatError,
   known,
+  safelist,
 }: ApolloOptions): ApolloServer<GraphqlContext> =>
   new ApolloServer<GraphqlContext>({
     schema,
@@ -100,6 +106,7 @@ const createApollo = ({
     includeStacktraceInErrorResponses: false,
     // Bounded: persisted queries beyond it are asked for again.
     cache: 'bounded',
+    ...(safelist ? { persistedQueries: { cache: registeredTexts(safelist) } } : {}),
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     // The process's own life decides when it ends.
@@ -113,14 +120,19 @@ const createApollo = ({
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
-      requestChecks(known),
+      requestChecks(known, safelist),
     ],
   })
 
-const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<GraphqlContext> => ({
+const requestChecks = (
+  known: ApolloOptions['known'],
+  safelist: ApolloOptions['safelist'],
+): ApolloServerPlugin<GraphqlContext> => ({
   async requestDidStart() {
     return {
       async didResolveOperation({ operation, source, document, request, contextValue }) {
+        // Once more, of the text as the library has read it: what runs is what was decided on.
+        if (safelist) refuseUnregistered(safelist, { query: source })
         if (operation?.operation !== 'subscription') {
           await settleCost(contextValue, operationCost(document, request.operationName))
           known.learn(source, request.operationName, document)

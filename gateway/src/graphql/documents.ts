@@ -1,3 +1,4 @@
+import { normalizedText } from '@votestream/schema/operation-text'
 import {
   type DocumentNode,
   GraphQLError,
@@ -7,10 +8,8 @@ import {
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   parse,
-  print,
   separateOperations,
   specifiedRules,
-  stripIgnoredCharacters,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -19,6 +18,7 @@ import { LRUCache } from 'lru-cache'
 import { documentLimits, TOKENS_MAX } from './document-limits.js'
 import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
+import { type Asked, registeredText, type Safelist } from './safelist.js'
 import { validationFaults } from './validation-faults.js'
 
 /** An operation of a valid document. */
@@ -37,17 +37,29 @@ export interface CheckedOperation {
 interface DocumentsOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  /** Undefined: any operation runs. */
+  readonly safelist?: Safelist | undefined
+}
+
+/** As it comes over a socket. */
+export interface AskedOperation extends Asked {
+  readonly query: string
+  readonly operationName?: string | null | undefined
 }
 
 /** Documents that are remembered as parsed and valid, and their characters together. */
 const DOCUMENTS_MAX = 1_000
 const DOCUMENT_CHARACTERS_MAX = 4 * 1024 * 1024
 
-/** Parses and validates a document once, however many clients send it. @throws GraphQLError with a code. */
+/**
+ * Parses and validates a document once, however many clients send it.
+ * @throws GraphQLError with a code, VotestreamError OPERATION_NOT_REGISTERED
+ */
 export const createDocuments = ({
   schema,
   introspection,
-}: DocumentsOptions): ((query: string, operationName: string | null | undefined) => CheckedOperation) => {
+  safelist,
+}: DocumentsOptions): ((asked: AskedOperation) => CheckedOperation) => {
   const rules = [
     ...specifiedRules,
     documentLimits,
@@ -70,8 +82,9 @@ export const createDocuments = ({
     return entry
   }
 
-  return (query, operationName) => {
-    const { document, operations } = checked(query)
+  return (asked) => {
+    const { operationName } = asked
+    const { document, operations } = checked(safelist ? registeredText(safelist, asked) : asked.query)
     const found = operations.get(operationName ?? '')
     if (found) return found
     const definition = getOperationAST(document, operationName)
@@ -102,7 +115,7 @@ const sharedText = (
     },
   }
   visit(own, visitWithTypeInfo(types, look))
-  return shared ? stripIgnoredCharacters(print(own)) : undefined
+  return shared ? normalizedText(own) : undefined
 }
 
 const parseDocument = (query: string): DocumentNode => {

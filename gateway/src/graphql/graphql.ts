@@ -22,6 +22,7 @@ import { createKnownOperations } from './known-operations.js'
 import { createLoaders, type Loaders } from './loaders.js'
 import { createOperationDoor } from './operation-door.js'
 import { incomingOf } from './request-context.js'
+import type { Safelist } from './safelist.js'
 import { createSchema, type SchemaDeps } from './schema.js'
 import { addSockets, type SocketLimits } from './sockets.js'
 import { createSubscriptionSources, type SourceDeps } from './subscription-sources.js'
@@ -42,6 +43,8 @@ export type GraphqlOptions = SchemaDeps &
     readonly security?: SecurityEvents | undefined
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
+    /** Undefined: any operation runs. */
+    readonly safelist?: Safelist | undefined
   }
 
 export interface Graphql {
@@ -54,7 +57,7 @@ export interface Graphql {
 export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, admission, logger, security, introspection, broadcasts, sockets, connections, addressOf } =
     options
-  const { crossOrigin = createCrossOrigin([]) } = options
+  const { safelist, crossOrigin = createCrossOrigin([]) } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger, security)
@@ -67,14 +70,15 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     createContext({ ...incomingOf(request.headers, caller, deadline), address: () => addressOf(request) })
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
-  const serving = { schema, introspection, tokens, admission, formatError, createContext, broadcasts, logger }
+  const documents = { schema, introspection, safelist }
+  const serving = { ...documents, tokens, admission, formatError, createContext, broadcasts, logger }
   return {
-    door: createOperationDoor({ known, entries, contextOf, formatError }),
+    door: createOperationDoor({ known, safelist, entries, contextOf, formatError }),
     async routes(app) {
-      await addApollo(app, { schema, introspection, formatError, entries, contextOf, known, logger })
+      await addApollo(app, { ...documents, formatError, entries, contextOf, known, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
-      // A page for asking for the schema is of no use where nobody may.
-      if (introspection) {
+      // A page for asking for the schema, and for whatever comes to mind, is of no use where nobody may.
+      if (introspection && !safelist) {
         const { addGraphiql } = await import('./graphiql.js')
         await app.register(async (child) => addGraphiql(child))
       }

@@ -11,9 +11,12 @@ import type { GraphqlContext } from './context.js'
 import type { Entries } from './entries.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import { type KnownOperations, type PlainOperation, plainOperationOf } from './known-operations.js'
+import type { Asked, Safelist } from './safelist.js'
 
 interface OperationDoorOptions {
   readonly known: KnownOperations
+  /** Undefined: any operation runs. */
+  readonly safelist: Safelist | undefined
   readonly entries: Pick<Entries, 'of'>
   readonly contextOf: (
     request: IncomingMessage,
@@ -26,12 +29,12 @@ interface OperationDoorOptions {
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
 
 /**
- * Operations that were found valid before, in the form in which clients send them: Apollo Server would do the same with
- * them, for more than is left then. Everything else is its own, and every failure before an operation runs, but for who is
- * not let in: that is to cost least of all.
+ * Operations that were found valid before, and may run, in the form in which clients send them: Apollo Server would do the
+ * same with them, for more than is left then. Everything else is its own, and every failure before an operation runs, but
+ * for who is not let in: that is to cost least of all.
  */
 export const createOperationDoor = (options: OperationDoorOptions): Door => {
-  const { known, entries, contextOf, formatError } = options
+  const { known, safelist, entries, contextOf, formatError } = options
   const refusal = (error: VotestreamError, type: string): DoorAnswer => ({
     status: error.status,
     headers: {
@@ -47,7 +50,7 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
     take(request, body, deadline) {
       const type = answerTypeOf(request.headers)
       if (type === undefined) return undefined
-      const operation = read(body)
+      const operation = read(body, safelist)
       if (!operation) return undefined
       const cost = known.costOf(operation)
       if (cost === undefined) return undefined
@@ -64,12 +67,23 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
 }
 
 /** Undefined for what is to be refused, or understood, by whom it is left to. */
-const read = (body: Buffer): PlainOperation | undefined => {
+const read = (body: Buffer, safelist: Safelist | undefined): PlainOperation | undefined => {
   try {
-    return plainOperationOf(parseJson(body))
+    const parsed = parseJson(body)
+    return plainOperationOf(safelist ? registeredBody(safelist, parsed) : parsed)
   } catch {
     return undefined
   }
+}
+
+/** As it came; where a hash was sent alone, with the text that it stands for. */
+const registeredBody = (safelist: Safelist, body: unknown): unknown => {
+  if (typeof body !== 'object' || body === null) return undefined
+  const text = safelist.textOf(body)
+  if (text === undefined) return undefined
+  if ('query' in body) return body
+  const { extensions: _hash, ...rest }: Asked = body
+  return { ...rest, query: text }
 }
 
 /** What the answer is called; undefined where that is to be found out. */

@@ -12,7 +12,6 @@ import {
 } from 'graphql'
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
 import type { Admission, Entered, Origin } from '../admission/admission.js'
-import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Deadlines, OpenDeadline } from '../deadlines.js'
 import type { Viewer } from '../live/audience.js'
@@ -22,7 +21,10 @@ import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
+import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
+import { authorizationOf, callerOf, textOf } from './socket-parameters.js'
+import { untilRemoved } from './until-removed.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface OperationLimits {
@@ -35,6 +37,7 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly safelist: Safelist | undefined
   readonly tokens: TokenVerifier
   readonly admission: Pick<Admission, 'enterFrom'>
   readonly formatError: (error: unknown) => GraphQLFormattedError
@@ -81,7 +84,7 @@ export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
-  const { operationsPerSocketMax } = options
+  const { operationsPerSocketMax, safelist } = options
   const enter = (context: SocketContext, cost: number): Entered => {
     const { connectionParams, extra } = context
     const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
@@ -101,9 +104,9 @@ export const createSocketOperations = (
   }
 
   /** A document that is refused costs one request: it had to be read. */
-  const readOperation = (context: SocketContext, { query, operationName }: SubscribePayload) => {
+  const readOperation = (context: SocketContext, payload: SubscribePayload) => {
     try {
-      return operationOf(query, operationName)
+      return operationOf(payload)
     } catch (error) {
       const entered = enter(context, 1)
       // What its quota says of it makes no difference.
@@ -219,7 +222,10 @@ export const createSocketOperations = (
       },
       // Only what is followed is not timed, and that is not executed here.
       execute: (args) => executeInTime(args as TimedArgs),
-      subscribe: (args) => (isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)),
+      subscribe(args) {
+        const followed = isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)
+        return untilRemoved(safelist, args.document, followed)
+      },
       onNext: (_context, _id, _payload, _args, result) => format(result),
       onError: (_context, _id, _payload, errors) => errors.map(formatError),
       onComplete: ({ extra }, id) => finish(extra.executing, id),
@@ -277,21 +283,6 @@ const asGraphqlError = (error: unknown): GraphQLError => {
   return new GraphQLError(originalError.message, { originalError })
 }
 
-/** Undefined where the client sent no token when it connected. @throws VotestreamError UNAUTHENTICATED */
-const callerOf = (
-  tokens: SocketOperationsOptions['tokens'],
-  parameters: Readonly<Record<string, unknown>> | undefined,
-): Caller | undefined => {
-  const authorization = authorizationOf(parameters)
-  return authorization === undefined ? undefined : tokens.verify(bearerToken(authorization))
-}
-
-const authorizationOf = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
-  parameters?.Authorization ?? parameters?.authorization ?? undefined
-
 /** A browser can only send it when it connects. */
 const apiKeyOf = ({ extra, connectionParams }: SocketContext): string | string[] | undefined =>
   extra.origin.apiKey ?? textOf(connectionParams?.['x-api-key'])
-
-/** What is no text is not taken for the absence of one. */
-const textOf = (value: unknown): string | undefined => (value == null ? undefined : String(value))

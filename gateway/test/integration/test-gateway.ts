@@ -26,6 +26,8 @@ import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
+import { openSafelist } from '../../src/graphql/open-safelist.js'
+import type { SafelistMode } from '../../src/graphql/safelist.js'
 import type { SocketLimits } from '../../src/graphql/sockets.js'
 import { guardAccounts } from '../../src/guarded-accounts.js'
 import type { HttpLimits } from '../../src/http-limits.js'
@@ -124,6 +126,7 @@ export interface TestGatewayOptions {
   readonly origins?: readonly string[]
   readonly tls?: TlsFiles
   readonly hstsSeconds?: number
+  readonly safelist?: SafelistMode
 }
 
 export const startTestGateway = async (options: TestGatewayOptions = {}): Promise<TestGateway> => {
@@ -212,6 +215,14 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     enterFrom: (...given) => current().enterFrom(...given),
     charge: (...given) => current().charge(...given),
   }
+  const stops: (() => void)[] = []
+  const safelist = await openSafelist({
+    mode: options.safelist ?? 'off',
+    nats,
+    replicas: 1,
+    logger,
+    onStop: (_name, stop) => stops.push(stop),
+  })
   const graphql = createGraphql({
     accounts,
     events,
@@ -232,6 +243,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     logger,
     now,
     introspection: true,
+    safelist,
     connections,
     addressOf: clientAddresses.of,
     sockets: { ...SOCKET_LIMITS, ...options.sockets },
@@ -309,6 +321,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     async stop() {
       await app.close()
       await quotas.stop()
+      for (const stop of stops) stop()
       apiKeys.stop()
       revocations.stop()
       catalog.stop()

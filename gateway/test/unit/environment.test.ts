@@ -10,10 +10,17 @@ describe('the environment', () => {
     assert.equal(environment.GATEWAY_HOST, '127.0.0.1')
     assert.equal(environment.TOKEN_TTL, 86_400)
     assert.equal(environment.ADMIN_USERNAME, undefined)
+    assert.equal(environment.GRAPHQL_SAFELIST, 'off')
   })
 
   it('names every fault at once', () => {
-    const faulty = { GATEWAY_PORT: 'x', TOKEN_TTL: 'soon', GATEWAY_WORKERS: '0', ADMIN_PASSWORD: 'short' }
+    const faulty = {
+      GATEWAY_PORT: 'x',
+      TOKEN_TTL: 'soon',
+      GATEWAY_WORKERS: '0',
+      ADMIN_PASSWORD: 'short',
+      GRAPHQL_SAFELIST: 'on',
+    }
     assert.throws(
       () => readGatewayEnvironment(faulty),
       ({ message }: Error) =>

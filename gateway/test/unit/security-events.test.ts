@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createLogger } from '@votestream/infra/logging'
+import { VotestreamError } from '@votestream/schema/errors'
 import { Registry } from 'prom-client'
-import { createSecurityEvents, pseudonyms } from '../../src/security-events.js'
+import { createSecurityEvents, noteRefusal, pseudonyms } from '../../src/security-events.js'
 
 describe('security events', () => {
   it('of a flood a bounded number is written, and the rest is counted in the log and in the metric', async () => {
@@ -23,6 +24,13 @@ describe('security events', () => {
     assert.equal(lines.length, 6, 'in the next second there are lines again')
     const metrics = await registry.metrics()
     assert.match(metrics, /votestream_security_events_total\{event="login-failed"\} 1001/)
+  })
+
+  it('an operation that is not registered is one, without a word of what it was', () => {
+    const noted: unknown[] = []
+    const security = { note: (event: string, details?: () => object) => noted.push([event, details?.()]) }
+    noteRefusal(security, new VotestreamError('OPERATION_NOT_REGISTERED'), () => ({ operation: 'graphql' }))
+    assert.deepEqual(noted, [['operation-refused', { operation: 'graphql' }]])
   })
 
   it('an account has one name in the log, however its username is written, and another one with another secret', () => {

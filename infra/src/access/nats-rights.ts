@@ -5,6 +5,7 @@ import {
   DEAD_STREAM,
   EVENTS_BUCKET,
   LEASES_BUCKET,
+  OPERATIONS_BUCKET,
   QUOTAS_BUCKET,
   REVOCATIONS_BUCKET,
   USAGE_PLANS_BUCKET,
@@ -51,11 +52,11 @@ export const natsRights = (shards: number): Readonly<Record<Identity, NatsRights
       publish: [
         ACCOUNT,
         ...GATEWAY_BUCKETS.flatMap((bucket) => [
-          ...makes(bucketStream(bucket)),
-          ...reads(bucketStream(bucket)),
-          ...follows(bucketStream(bucket)),
+          ...followsBucket(bucket),
           { subject: `$KV.${bucket}.>`, why: `Writes to ${bucket}.` },
         ]),
+        // What may run is registered by operators alone.
+        ...followsBucket(OPERATIONS_BUCKET),
         ...each((log) => [{ subject: `$JS.API.STREAM.INFO.${log}`, why: `Which log ${log} is.` }]),
         { subject: 'ingest.*', why: 'Hands votes to the owners of the shards.' },
         { subject: 'close.*', why: 'Asks them to close an event.' },
@@ -68,7 +69,7 @@ export const natsRights = (shards: number): Readonly<Record<Identity, NatsRights
         ACCOUNT,
         ...each((log) => [...makes(log), ...reads(log), ...follows(log)]),
         { subject: 'votes.*', why: 'Appends to the logs. Nobody else may.' },
-        ...readsCatalog,
+        ...followsBucket(EVENTS_BUCKET),
         ...holdsLeases('ingest'),
         { subject: `${inboxPrefix('gateway')}.>`, why: 'Answers gateways.' },
       ],
@@ -91,7 +92,7 @@ export const natsRights = (shards: number): Readonly<Record<Identity, NatsRights
         ...makes(DEAD_STREAM),
         ...reads(DEAD_STREAM),
         { subject: 'dead.>', why: 'Puts aside what nobody can read.' },
-        ...readsCatalog,
+        ...followsBucket(EVENTS_BUCKET),
         ...holdsLeases('tally', 'archive', 'janitor'),
         { subject: 'leaderboard.*', why: 'Publishes the parts of the boards.' },
       ],
@@ -153,16 +154,15 @@ const follows = (stream: string): Right[] => [
   { subject: `$JS.FC.${stream}.>`, why: 'Says how fast it reads.' },
 ]
 
-const readsCatalog: readonly Right[] = [
-  ...makes(bucketStream(EVENTS_BUCKET)),
-  ...reads(bucketStream(EVENTS_BUCKET)),
-  ...follows(bucketStream(EVENTS_BUCKET)),
+/** Makes it where it is missing, and knows what stands in it. */
+const followsBucket = (bucket: string): Right[] => [
+  ...makes(bucketStream(bucket)),
+  ...reads(bucketStream(bucket)),
+  ...follows(bucketStream(bucket)),
 ]
 
 const holdsLeases = (...roles: readonly string[]): Right[] => [
-  ...makes(bucketStream(LEASES_BUCKET)),
-  ...reads(bucketStream(LEASES_BUCKET)),
-  ...follows(bucketStream(LEASES_BUCKET)),
+  ...followsBucket(LEASES_BUCKET),
   ...roles.flatMap((role) => [
     { subject: `$KV.${LEASES_BUCKET}.${role}.*`, why: `Takes and renews leases for ${role}.` },
     { subject: `$KV.${LEASES_BUCKET}.member.${role}.>`, why: 'Says that it is there.' },

@@ -5,10 +5,17 @@ import { voteSubject } from '@votestream/schema/subjects'
 import { IDENTITIES, type Identity } from '../../src/access/identities.js'
 import { natsRights } from '../../src/access/nats-rights.js'
 import { openDeadLetters } from '../../src/dead-letters.js'
+import { followBucket } from '../../src/followed-bucket.js'
 import { createLogger } from '../../src/logging.js'
 import { connectNats, type Nats } from '../../src/nats.js'
 import { startServersForTest, type TestServers } from '../../src/servers/test-servers.js'
-import { ensureVoteStreams, openBuckets, openEventsBucket, openLeasesBucket } from '../../src/streams.js'
+import {
+  ensureVoteStreams,
+  openBuckets,
+  openEventsBucket,
+  openLeasesBucket,
+  openOperationsBucket,
+} from '../../src/streams.js'
 
 const logger = createLogger('test', 'silent')
 /** Such that a configuration would take some for a number, a variable, a comment or the end of a text. */
@@ -35,6 +42,9 @@ describe("what each service's user may do in NATS", function () {
       await openLeasesBucket(service, 1)
     }
     await openBuckets(nats.gateway, 1)
+    const operations = await openOperationsBucket(nats.gateway, 1)
+    const watch = await followBucket({ bucket: operations, what: 'operations', logger, onEntry: () => {} })
+    watch.stop()
     await openDeadLetters(nats.processor, 1)
     for (const user of IDENTITIES) assert.equal(nats[user].refused(), 0, user)
   })
@@ -56,6 +66,7 @@ describe("what each service's user may do in NATS", function () {
   const FORBIDDEN: Readonly<Record<Identity, readonly string[]>> = {
     gateway: [
       ...['votes.0', 'leaderboard.1', 'dead.0.x.1', '$KV.leases.ingest.0', '$KV.leases.member.ingest.me'],
+      '$KV.operations.x',
       ...[
         '$JS.API.STREAM.MSG.GET.VOTES_0',
         '$JS.API.DIRECT.GET.VOTES_0',

@@ -1,4 +1,5 @@
 import { gql, type TypedDocumentNode } from '@apollo/client'
+import { BOARD_FRAGMENT, PAGE_DOCUMENTS } from '../model/page-documents.js'
 
 // The names are those of schema/schema.graphql; each type holds what its document asks for.
 
@@ -59,55 +60,15 @@ export interface Vote {
   readonly reason: string | null
 }
 
-export const BOARD_FIELDS = gql`
-  fragment BoardFields on Leaderboard {
-    eventId
-    version
-    totalVotes
-    asOf
-    standings {
-      rank
-      totalVotes
-      share
-      contestant {
-        id
-      }
-    }
-  }
-`
+export const BOARD_FIELDS = gql(BOARD_FRAGMENT)
 
-export const EVENT: TypedDocumentNode<{ event: EventDetail | null }, { id: string }> = gql`
-  query PageEvent($id: ID!) {
-    event(id: $id) {
-      id
-      name
-      status
-      opensAt
-      closesAt
-      contestants {
-        id
-        name
-        description
-        imageUrl
-      }
-      leaderboard {
-        ...BoardFields
-      }
-    }
-  }
-  ${BOARD_FIELDS}
-`
+export const EVENT: TypedDocumentNode<{ event: EventDetail | null }, { id: string }> = gql(
+  PAGE_DOCUMENTS.event,
+)
 
-export const EVENT_TIMES: TypedDocumentNode<{ event: EventTimes | null }, { id: string }> = gql`
-  query PageEventTimes($id: ID!) {
-    event(id: $id) {
-      id
-      status
-      opensAt
-      closesAt
-    }
-  }
-`
+export const EVENT_TIMES: TypedDocumentNode<{ event: EventTimes | null }, { id: string }> = gql(
+  PAGE_DOCUMENTS.eventTimes,
+)
 
 interface TimelineData {
   readonly event: {
@@ -117,21 +78,9 @@ interface TimelineData {
   } | null
 }
 
-export const TIMELINE: TypedDocumentNode<TimelineData, { id: string; last: number }> = gql`
-  query PageTimeline($id: ID!, $last: Int!) {
-    event(id: $id) {
-      id
-      leaderboard {
-        eventId
-        totalVotes
-      }
-      timeline(window: TEN_SECONDS, last: $last) {
-        start
-        votes
-      }
-    }
-  }
-`
+export const TIMELINE: TypedDocumentNode<TimelineData, { id: string; last: number }> = gql(
+  PAGE_DOCUMENTS.timeline,
+)
 
 export interface EventPage {
   readonly edges: readonly { readonly cursor: string; readonly node: EventSummary }[]
@@ -141,101 +90,27 @@ export interface EventPage {
 export const EVENTS: TypedDocumentNode<
   { events: EventPage },
   { first: number; after?: string | null | undefined }
-> = gql`
-  query PageEvents($first: Int!, $after: String) {
-    events(first: $first, after: $after) {
-      edges {
-        cursor
-        node {
-          id
-          name
-          status
-          opensAt
-          closesAt
-          leaderboard {
-            eventId
-            totalVotes
-            standings {
-              rank
-              totalVotes
-              share
-              contestant {
-                id
-                name
-              }
-            }
-          }
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-`
+> = gql(PAGE_DOCUMENTS.events)
 
 export const LOGIN: TypedDocumentNode<
   { login: { token: string; user: { id: string; username: string } } },
   { username: string; password: string }
-> = gql`
-  mutation PageLogin($username: String!, $password: String!) {
-    login(username: $username, password: $password) {
-      token
-      user {
-        id
-        username
-      }
-    }
-  }
-`
-
-const VOTE_FIELDS = gql`
-  fragment VoteFields on Vote {
-    id
-    status
-    reason
-  }
-`
+> = gql(PAGE_DOCUMENTS.login)
 
 export const SUBMIT_VOTE: TypedDocumentNode<
   { submitVote: Vote },
   { input: { eventId: string; contestantId: string; clientTimestamp: string } }
-> = gql`
-  mutation PageVote($input: SubmitVoteInput!) {
-    submitVote(input: $input) {
-      ...VoteFields
-    }
-  }
-  ${VOTE_FIELDS}
-`
+> = gql(PAGE_DOCUMENTS.submitVote)
 
-export const VOTE: TypedDocumentNode<{ vote: Vote | null }, { id: string }> = gql`
-  query PageVoteStatus($id: ID!) {
-    vote(id: $id) {
-      ...VoteFields
-    }
-  }
-  ${VOTE_FIELDS}
-`
+export const VOTE: TypedDocumentNode<{ vote: Vote | null }, { id: string }> = gql(PAGE_DOCUMENTS.vote)
 
-export const VOTE_CHANGED: TypedDocumentNode<{ voteStatusChanged: Vote }, { id: string }> = gql`
-  subscription PageVoteChanged($id: ID!) {
-    voteStatusChanged(voteId: $id) {
-      ...VoteFields
-    }
-  }
-  ${VOTE_FIELDS}
-`
+export const VOTE_CHANGED: TypedDocumentNode<{ voteStatusChanged: Vote }, { id: string }> = gql(
+  PAGE_DOCUMENTS.voteChanged,
+)
 
-export const BOARD_CHANGED: TypedDocumentNode<{ leaderboardChanged: Board }, { eventId: string }> = gql`
-  subscription PageBoard($eventId: ID!) {
-    leaderboardChanged(eventId: $eventId) {
-      ...BoardFields
-    }
-  }
-  ${BOARD_FIELDS}
-`
+export const BOARD_CHANGED: TypedDocumentNode<{ leaderboardChanged: Board }, { eventId: string }> = gql(
+  PAGE_DOCUMENTS.boardChanged,
+)
 
 export interface ContestantDraft {
   readonly name: string
@@ -250,21 +125,10 @@ export interface EventDraft {
   readonly closesAt: string | null
 }
 
-export const CREATE_EVENT: TypedDocumentNode<{ createEvent: { id: string } }, { input: EventDraft }> = gql`
-  mutation PageCreateEvent($input: CreateEventInput!) {
-    createEvent(input: $input) {
-      id
-    }
-  }
-`
+export const CREATE_EVENT: TypedDocumentNode<{ createEvent: { id: string } }, { input: EventDraft }> = gql(
+  PAGE_DOCUMENTS.createEvent,
+)
 
-export const CLOSE_EVENT: TypedDocumentNode<{ closeEvent: EventTimes }, { id: string }> = gql`
-  mutation PageCloseEvent($id: ID!) {
-    closeEvent(id: $id) {
-      id
-      status
-      opensAt
-      closesAt
-    }
-  }
-`
+export const CLOSE_EVENT: TypedDocumentNode<{ closeEvent: EventTimes }, { id: string }> = gql(
+  PAGE_DOCUMENTS.closeEvent,
+)

@@ -1,0 +1,29 @@
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, specifiedRules } from 'graphql'
+import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { validationFaults } from './validation-faults.js'
+
+/** A document that may run by the schema and the limits of this gateway, or what is wrong with it. */
+export type Judged = { readonly document: DocumentNode } | { readonly faults: readonly DocumentFault[] }
+
+export interface DocumentFault {
+  readonly message: string
+  /** Both from 1; missing where the fault has no place. */
+  readonly line?: number
+  readonly column?: number
+}
+
+/** Judges a document before anybody sends it. */
+export const judgeDocument = (schema: GraphQLSchema, text: string): Judged => {
+  try {
+    const document = parse(text, { maxTokens: TOKENS_MAX })
+    const errors = validationFaults(schema, document, [...specifiedRules, documentLimits])
+    return errors.length === 0 ? { document } : { faults: errors.map(faultOf) }
+  } catch (error) {
+    // The parser calls itself for each level.
+    if (error instanceof RangeError) return { faults: [{ message: 'The document is too deep.' }] }
+    if (error instanceof GraphQLError) return { faults: [faultOf(error)] }
+    throw error
+  }
+}
+
+const faultOf = ({ message, locations }: GraphQLError): DocumentFault => ({ message, ...locations?.[0] })
