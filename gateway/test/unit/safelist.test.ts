@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
 import { createLogger } from '@votestream/infra/logging'
 import { operationTexts, textHash } from '@votestream/schema/operation-text'
 import {
@@ -8,6 +9,8 @@ import {
 } from '@votestream/schema/registered-operation'
 import fc from 'fast-check'
 import { parse } from 'graphql'
+import type { Deadline } from '../../src/deadlines.js'
+import { createOperationDoor } from '../../src/graphql/operation-door.js'
 import { createOperationBook } from '../../src/graphql/registered-operations.js'
 import { createSafelist, registeredText } from '../../src/graphql/safelist.js'
 
@@ -165,6 +168,37 @@ describe('the safelist', () => {
     assert.deepEqual(told, ['a', 'both', 'both', 'b'])
     follow('late', texts[0] ?? '')
     assert.equal(told.at(-1), 'late')
+  })
+
+  it('is asked by the door, which takes what is registered by its text as by its hash, and leaves the rest', async () => {
+    const { register, safelist } = openBook()
+    register(VOTE)
+    const executed: string[] = []
+    const door = createOperationDoor({
+      safelist,
+      known: {
+        learn: () => undefined,
+        costOf: () => 1,
+        async answer({ query }) {
+          executed.push(query)
+          return 'answered'
+        },
+      },
+      entries: { of: () => ({ caller: undefined }) },
+      contextOf: () => assert.fail(),
+      formatError: () => assert.fail(),
+    })
+    // Of a request the door looks at its headers alone.
+    const request = { headers: {} } as IncomingMessage
+    const take = async (body: object) =>
+      (await door.take(request, Buffer.from(JSON.stringify(body)), {} as Deadline))?.body
+    const variables = { input: {} }
+    for (const asked of [{ query: VOTE }, byHash(textHash(VOTE))])
+      assert.equal(await take({ ...asked, variables }), 'answered')
+    assert.deepEqual(executed, [VOTE, recordOf(VOTE).text])
+    for (const asked of [{ query: '{ me { id } }' }, byHash('a'.repeat(64)), [{ query: VOTE }], {}])
+      assert.equal(await take(asked), undefined)
+    assert.equal(executed.length, 2)
   })
 
   it('keeps what is built in, whatever is removed', () => {

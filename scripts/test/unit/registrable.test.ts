@@ -64,6 +64,7 @@ describe('the files of operations to register', () => {
       'other.json': '{"operations":[]}',
       'none.json': manifest([]),
       'id.json': manifest([{ id: 'a', body: 'query A { me { id } }' }]),
+      'foreign.json': manifest([{ id: textHash('{ other }'), body: 'query A { me { id } }' }]),
       'body.json': manifest([{ id: 'a' }, null]),
     }
     const { faults, registrable } = readFiles(
@@ -85,6 +86,7 @@ describe('the files of operations to register', () => {
       /^other\.json: is neither a document of GraphQL nor a manifest/,
       /^none\.json: holds no operation/,
       /^id\.json: operations\[0\]: its id is not the SHA-256 of its body/,
+      /^foreign\.json: operations\[0\]: its id is not the SHA-256 of its body/,
       /^body\.json: operations\[0\]: has no body/,
       /^body\.json: operations\[1\]: has no body/,
     ]
