@@ -51,7 +51,8 @@ const PORTS = [
   'PROCESSOR_METRICS',
 ]
 
-export const startTemporarySystem = async (): Promise<TemporarySystem> => {
+/** @param variables for its services, beside those that make it temporary */
+export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
   const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
   for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
@@ -60,7 +61,7 @@ export const startTemporarySystem = async (): Promise<TemporarySystem> => {
     root: repositoryRoot(),
     environment,
     signal: new AbortController().signal,
-    variables: variablesForTests(),
+    variables: { ...variablesForTests(), ...variables },
     say: () => undefined,
   })
   const secrets = await readSecrets(folder)

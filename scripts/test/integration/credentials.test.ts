@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +44,11 @@ describe('a whole system whose servers know each service by its own name', funct
       environment,
       signal: new AbortController().signal,
       // As a person's shell might hold it: not for the services to see.
-      variables: { ...variablesForTests(), SOMEBODYS_PASSWORD: 'of somebody else' },
+      variables: {
+        ...variablesForTests(),
+        SOMEBODYS_PASSWORD: 'of somebody else',
+        GRAPHQL_SAFELIST: 'only',
+      },
       say: (line) => said.push(line),
     })
   }
@@ -133,6 +137,26 @@ describe('a whole system whose servers know each service by its own name', funct
     await succeeds('rebuild', '--redis', '--event', event.event_id)
     assert.match(await succeeds('reconcile'), /The books agree/)
     assert.equal(await votesShown(), VOTERS - 1)
+  })
+
+  it('an operation that the operator registers runs, and no more when it was removed', async () => {
+    const query = 'query Events { events(first: 1) { edges { node { name } } } }'
+    const file = join(folder, 'events.graphql')
+    writeFileSync(file, query)
+    const status = async () => {
+      const response = await fetch(`http://127.0.0.1:${environment.GATEWAY_PORT}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${admin.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      })
+      return response.status
+    }
+    assert.equal(await status(), 403)
+    const [, id = ''] = / ([0-9a-f]{64}) /.exec(await succeeds('operations', 'register', file)) ?? []
+    while ((await status()) !== 200) await pause(20)
+    assert.match(await succeeds('operations', 'list'), new RegExp(id))
+    await succeeds('operations', 'remove', id)
+    while ((await status()) !== 403) await pause(20)
   })
 
   it('refuses nobody anything, all the while', async () => {
