@@ -8,6 +8,7 @@ import {
 } from '@apollo/server/plugin/disabled'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { Logger } from '@votestream/infra/logging'
+import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
@@ -20,10 +21,12 @@ import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
 import type { Entries, Entry } from './entries.js'
+import { errorCodeOf } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
 import { answerTypeOf } from './operation-door.js'
+import { beginOperation, endOperation } from './operation-traces.js'
 import { requestError } from './request-context.js'
 import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
@@ -37,6 +40,7 @@ export interface ApolloOptions {
     request: IncomingMessage,
     caller: Caller | undefined,
     deadline: Deadline,
+    trace: OpenSpan | undefined,
   ) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
   readonly logger: Logger
@@ -80,7 +84,8 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
         // Not copied: its loaders are made when they are asked for.
-        return Object.assign(contextOf(request.raw, entry.caller, request.deadline), { settle })
+        const context = contextOf(request.raw, entry.caller, request.deadline, request.trace ?? undefined)
+        return Object.assign(context, { settle })
       },
     }),
   })
@@ -119,11 +124,13 @@ const createApollo = ({
 
 const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<GraphqlContext> => ({
   async requestDidStart() {
+    let span: OpenSpan | undefined
     return {
       async didResolveOperation({ operation, source, document, request, contextValue }) {
         if (operation?.operation !== 'subscription') {
           await settleCost(contextValue, operationCost(document, request.operationName))
           known.learn(source, request.operationName, document)
+          span = beginOperation(contextValue, operation)
           return
         }
         throw new GraphQLError('Subscriptions come over a WebSocket at the same path.', {
@@ -136,6 +143,9 @@ const requestChecks = (known: ApolloOptions['known']): ApolloServerPlugin<Graphq
           if (error.extensions.code !== 'BAD_USER_INPUT' || !operation) continue
           error.extensions.fields = variableFaults(schema, operation, request.variables ?? {})
         }
+      },
+      async willSendResponse({ errors }) {
+        if (span) endOperation(span, errorCodeOf(errors?.[0]))
       },
     }
   },

@@ -1,3 +1,4 @@
+import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
@@ -12,7 +13,6 @@ import {
 } from 'graphql'
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
 import type { Admission, Entered, Origin } from '../admission/admission.js'
-import { bearerToken } from '../bearer-token.js'
 import type { Caller } from '../caller.js'
 import type { Deadlines, OpenDeadline } from '../deadlines.js'
 import type { Viewer } from '../live/audience.js'
@@ -22,7 +22,10 @@ import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
+import { errorCodeOf } from './graphql-errors.js'
+import { beginSocketOperation, endOperation } from './operation-traces.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
+import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
 import { variableFaults } from './variable-faults.js'
 
 export interface OperationLimits {
@@ -43,6 +46,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly connections: LiveConnections
   /** Of queries and mutations; what is followed has none. */
   readonly deadlines: Pick<Deadlines, 'begin'>
+  readonly tracing?: Tracing
 }
 
 /** Of one socket. */
@@ -68,6 +72,7 @@ interface TimedArgs extends ExecutionArgs {
   readonly deadline: OpenDeadline
   /** Resolves when its time is up. */
   readonly expired: Promise<ExecutionResult>
+  readonly trace: OpenSpan | undefined
 }
 
 type SocketContext = Context<Record<string, unknown>, Extra>
@@ -81,7 +86,7 @@ export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
-  const { operationsPerSocketMax } = options
+  const { operationsPerSocketMax, tracing = NO_TRACING } = options
   const enter = (context: SocketContext, cost: number): Entered => {
     const { connectionParams, extra } = context
     const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
@@ -141,6 +146,13 @@ export const createSocketOperations = (
     if (errors) {
       throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
+    const { connectionParams } = context
+    const trace = beginSocketOperation(tracing, definition, {
+      extensions: payload.extensions,
+      connectionParams,
+    })
+    // What is followed goes on for as long as somebody looks: its span ends when it was let in.
+    if (definition.operation === 'subscription') trace?.end()
     if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
       const args: SharedArgs = {
         schema,
@@ -152,12 +164,13 @@ export const createSocketOperations = (
       }
       return args
     }
-    const { idempotencyKey, traceparent } = payload.extensions ?? {}
+    const { idempotencyKey, traceparent = connectionParams?.traceparent } = payload.extensions ?? {}
     const incoming = {
       caller,
       apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+      trace,
       address: () => context.extra.origin.address,
     }
     const args = { schema, document, operationName, variableValues: variables }
@@ -172,6 +185,7 @@ export const createSocketOperations = (
       contextValue: createContext({ ...incoming, deadline }),
       deadline,
       expired,
+      trace,
     }
     return timed
   }
@@ -238,9 +252,11 @@ export const createSocketOperations = (
 
 const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
 
-const executeInTime = async ({ deadline, expired, ...args }: TimedArgs): Promise<ExecutionResult> => {
+const executeInTime = async ({ deadline, expired, trace, ...args }: TimedArgs): Promise<ExecutionResult> => {
   try {
-    return await Promise.race([execute(args), expired])
+    const result = await Promise.race([execute(args), expired])
+    if (trace) endOperation(trace, errorCodeOf(result.errors?.[0]))
+    return result
   } finally {
     deadline.done()
   }
@@ -276,22 +292,3 @@ const asGraphqlError = (error: unknown): GraphQLError => {
   const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
   return new GraphQLError(originalError.message, { originalError })
 }
-
-/** Undefined where the client sent no token when it connected. @throws VotestreamError UNAUTHENTICATED */
-const callerOf = (
-  tokens: SocketOperationsOptions['tokens'],
-  parameters: Readonly<Record<string, unknown>> | undefined,
-): Caller | undefined => {
-  const authorization = authorizationOf(parameters)
-  return authorization === undefined ? undefined : tokens.verify(bearerToken(authorization))
-}
-
-const authorizationOf = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
-  parameters?.Authorization ?? parameters?.authorization ?? undefined
-
-/** A browser can only send it when it connects. */
-const apiKeyOf = ({ extra, connectionParams }: SocketContext): string | string[] | undefined =>
-  extra.origin.apiKey ?? textOf(connectionParams?.['x-api-key'])
-
-/** What is no text is not taken for the absence of one. */
-const textOf = (value: unknown): string | undefined => (value == null ? undefined : String(value))
