@@ -23,7 +23,7 @@ const STORY = [
 
 /** Of two processes' clocks on one machine, each as fine as a millisecond. */
 const CLOCK_MS = 2
-export const WITHIN_MS = 15_000
+const WITHIN_MS = 15_000
 
 export const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
 export const MUTATION = 'mutation Cast($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'
