@@ -1,4 +1,5 @@
 import type { Shard } from '@votestream/schema/numbers'
+import { joinTraces } from './live/board-traces.js'
 
 /** One shard's share of an event's votes, as of a message of its log. */
 export interface Part {
@@ -12,6 +13,8 @@ export interface Part {
   readonly ackedAtMs: number
   /** When Redis took the earliest change that no part before it showed, by the broker's clock; 0: not told. */
   readonly appliedAtMs?: number
+  /** Of sampled votes that no part before it showed: a `traceparent` each. */
+  readonly traces?: readonly string[]
 }
 
 /** An event's board: the sum of its shards' parts. */
@@ -27,12 +30,29 @@ export interface Board {
    * missing: nobody told.
    */
   readonly appliedAtMs?: number
+  /** Of the first sampled votes that no board before it showed; missing: there are none. */
+  readonly traces?: readonly string[]
 }
 
 /** The later of two boards, when the earlier one was shown to nobody. */
 export const replacing = (earlier: Board, later: Board): Board => {
   const appliedAtMs = earliest(earlier.appliedAtMs, later.appliedAtMs)
-  return appliedAtMs === undefined ? later : { ...later, appliedAtMs }
+  const traces = joinTraces(earlier.traces, later.traces)
+  return withNews(later, appliedAtMs, traces)
+}
+
+/** What is told of a board's change beside the board. */
+export const withNews = (
+  board: Board,
+  appliedAtMs: number | undefined,
+  traces: readonly string[] | undefined,
+): Board => {
+  if (appliedAtMs === undefined && traces === undefined) return board
+  return {
+    ...board,
+    ...(appliedAtMs === undefined ? {} : { appliedAtMs }),
+    ...(traces === undefined ? {} : { traces }),
+  }
 }
 
 /** 0 counts as missing. */

@@ -21,12 +21,14 @@ const REQUEST_HEADERS = [
   'content-type',
   'idempotency-key',
   'traceparent',
+  'tracestate',
+  'x-amzn-trace-id',
   'if-none-match',
   'last-event-id',
   'x-api-key',
   'apollo-require-preflight',
 ].join(', ')
-const SHOWN_HEADERS = 'etag, retry-after, ratelimit, ratelimit-policy'
+const SHOWN_HEADERS = 'etag, retry-after, ratelimit, ratelimit-policy, x-amzn-trace-id'
 /** As long as browsers remember it at most. */
 const REMEMBERED_SECONDS = 7_200
 

@@ -8,6 +8,7 @@ import {
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
+import { telemetryVariables } from '@votestream/infra/telemetry/variables'
 import { z } from 'zod'
 import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admission/limits.js'
 import { createClientAddresses } from './client-address.js'
@@ -50,6 +51,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     {
       ...commonVariables,
       ...redisVariables,
+      ...telemetryVariables,
       ...clickhouseVariables,
       ...frontDoorVariables,
       GATEWAY_PORT: portVariable(4000),
@@ -92,6 +94,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       DRAIN_SECONDS: wholeVariable(1, 0, 600),
       /** How long caches may keep a leaderboard, in seconds. */
       LEADERBOARD_MAX_AGE: wholeVariable(1, 0, 3_600),
+      /** Traces that clients ask for with their headers, in a second, all workers together; beyond, they are not sampled. */
+      TRACES_FROM_CLIENTS_PER_SECOND_MAX: wholeVariable(100, 0, 1_000_000),
       /** Whether requests without an API key are refused; one that is sent is always checked. */
       API_KEY_REQUIRED: z.stringbool('must be true or false').default(false),
       /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */

@@ -23,6 +23,7 @@ import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { timeRequests } from './request-deadlines.js'
 import { createFormCheck } from './request-form.js'
+import { NO_REQUEST_TRACES, noteCode, type RequestTraces, traceRequests } from './request-traces.js'
 import { boundResponses } from './response-size.js'
 import { OPENAPI } from './rest/openapi-document.js'
 import { type RestDeps, restRoutes } from './rest/routes.js'
@@ -39,6 +40,7 @@ export interface HttpServerOptions extends RestDeps {
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly limits?: Partial<HttpLimits>
+  readonly traces?: RequestTraces
   /** By default pages of other hosts may call nothing. */
   readonly crossOrigin?: CrossOrigin
   readonly tls?: TlsFiles | undefined
@@ -66,6 +68,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     plugins = [],
     trustProxy,
     security = NO_SECURITY_EVENTS,
+    traces = NO_REQUEST_TRACES,
     ...deps
   } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
@@ -82,6 +85,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   }
   const answer = (error: unknown, reply: FastifyReply): void => {
     const { status, headers, body } = answerTo(error, reply.request.url)
+    if (reply.request.trace) noteCode(reply.request.trace, toVotestreamError(error).code)
     // What was already said of an answer that is not given does not count, such as how long to keep it.
     void reply
       .code(status)
@@ -91,7 +95,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   const submitVote = createSubmitVote(deps)
   let closing = false
   const deadlines = createDeadlines(limits.requestTimeoutMs)
-  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo })
+  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo, traces })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
@@ -128,6 +132,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     void reply.headers({ ...answerHeaders, ...crossOrigin.headersFor(request.headers.origin) })
     next()
   })
+  traceRequests(app, traces)
   timeRequests(app, deadlines)
   boundResponses(app, limits.responseBytesMax)
   addJsonParser(app)

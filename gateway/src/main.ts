@@ -36,6 +36,7 @@ import { createGraphql } from './graphql/graphql.js'
 import { openSafelist } from './graphql/open-safelist.js'
 import { guardAccounts } from './guarded-accounts.js'
 import { createHttpServer } from './http-server.js'
+import { createBoardTraces } from './live/board-traces.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
@@ -45,16 +46,18 @@ import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
+import { createRequestTraces } from './request-traces.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
+import { startGatewayTelemetry } from './telemetry.js'
 import { createArchivedWindows } from './timeline/archived-windows.js'
 import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
-import { openTlsFiles } from './tls-files.js'
+import { tlsFilesOf } from './tls-files.js'
 import { createTokens } from './tokens.js'
 import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
@@ -82,6 +85,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
+  const telemetry = await startGatewayTelemetry(environment, logger)
+  const { tracing } = telemetry
+  onStop('telemetry', telemetry.stop)
   const nats = await connectNats({ ...natsAddress(environment), name: 'gateway', logger })
   onStop('NATS', nats.close)
   const redis = connectRedis({ ...redisAddress(environment), name: 'gateway', logger })
@@ -96,6 +102,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   ]
   const registry = createMetrics()
   watchRefusals(registry, nats)
+  telemetry.watch(registry)
   if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
   else {
     const health = await startHealthServer({
@@ -157,14 +164,17 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const limits = httpLimitsOf(environment)
   // A vote is not sent again when its client has had another answer.
   const ackDeadlineMs = Math.min(ACK_DEADLINE_MS, limits.requestTimeoutMs)
-  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs })
+  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs, tracing })
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
-  const broadcasts = createBroadcasts({ metrics: createLiveMetrics(registry, now) })
+  const broadcasts = createBroadcasts({
+    metrics: createLiveMetrics(registry, now),
+    traces: createBoardTraces(tracing),
+  })
   const connections = {
     users: createOpenCounts(environment.SOCKETS_PER_USER_MAX),
     addresses: createOpenCounts(environment.SOCKETS_PER_ADDRESS_MAX),
@@ -250,6 +260,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     },
     limits,
     crossOrigin,
+    tracing,
   })
   const app = await createHttpServer({
     accounts,
@@ -271,7 +282,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     missing,
     limits,
     crossOrigin,
-    tls: tlsFiles(),
+    traces: createRequestTraces(tracing),
+    tls: tlsFilesOf(environment, logger),
     hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
     plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
@@ -285,13 +297,6 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   await app.listen({ port: environment.GATEWAY_PORT, host: environment.GATEWAY_HOST })
   listening = true
   logger.info({ addresses: app.addresses() }, 'listening')
-}
-
-const tlsFiles = () => {
-  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = environment
-  return certFile !== undefined && keyFile !== undefined
-    ? openTlsFiles({ certFile, keyFile, logger })
-    : undefined
 }
 
 await runService(logger, start, { stopMoreMs: environment.DRAIN_SECONDS * 1_000 })

@@ -22,6 +22,18 @@ export const TLS_OPTIONS: TlsOptions = { minVersion: 'TLSv1.2', handshakeTimeout
 
 const LOOK_EVERY_MS = 10_000
 
+interface TlsVariables {
+  readonly TLS_CERT_FILE?: string | undefined
+  readonly TLS_KEY_FILE?: string | undefined
+}
+
+/** Undefined where no TLS is spoken. @throws as `openTlsFiles` */
+export const tlsFilesOf = (
+  { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile }: TlsVariables,
+  logger: Logger,
+): TlsFiles | undefined =>
+  certFile !== undefined && keyFile !== undefined ? openTlsFiles({ certFile, keyFile, logger }) : undefined
+
 /** @throws Error for files that cannot be read, or of which one does not belong to the other */
 export const openTlsFiles = ({
   certFile,

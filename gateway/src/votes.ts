@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
+import { traceHeader } from '@votestream/infra/telemetry/message-headers'
+import { NO_TRACING, type Tracing } from '@votestream/infra/telemetry/tracing'
 import type { VotestreamError } from '@votestream/schema/errors'
 import { allShards, type EventNumber, type Shard, shardOf } from '@votestream/schema/numbers'
 import { closeSubject, ingestSubject } from '@votestream/schema/subjects'
@@ -15,6 +17,7 @@ import {
   submissionBatch,
   voteBytesMax,
 } from '@votestream/schema/votes'
+import { beginSend } from './batch-traces.js'
 import type { Deadline } from './deadlines.js'
 import { AGAIN_MS, askUntilDone, REPLY_TIMEOUT_MS, votesUnavailable } from './owner-requests.js'
 
@@ -38,6 +41,7 @@ interface VoteIntakeOptions {
   readonly logger: Logger
   /** How long a vote may look for an owner. */
   readonly ackDeadlineMs?: number
+  readonly tracing?: Tracing
 }
 
 interface Waiting {
@@ -58,8 +62,9 @@ export const createVoteIntake = ({
   shards,
   logger,
   ackDeadlineMs = 5_000,
+  tracing = NO_TRACING,
 }: VoteIntakeOptions): VoteIntake => {
-  const lanes = allShards(shards).map((shard) => createLane(nats, shard, logger))
+  const lanes = allShards(shards).map((shard) => createLane(nats, shard, logger, tracing))
 
   return {
     submit(submission) {
@@ -84,7 +89,7 @@ export const createVoteIntake = ({
   }
 }
 
-const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
+const createLane = (nats: Nats, shard: Shard, logger: Logger, tracing: Tracing) => {
   let queue: Waiting[] = []
   const inflight = new Set<Waiting[]>()
   let scheduled = false
@@ -152,14 +157,23 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger) => {
 
   /** @returns null when whoever was asked does not own the shard, or nobody answered. */
   const ask = async (batch: Waiting[]): Promise<Outcome[] | null> => {
+    const { votes, stage } = beginSend(
+      tracing,
+      shard,
+      batch.map(({ vote }) => vote),
+    )
     try {
-      const payload = submissionBatch.encode({ votes: batch.map(({ vote }) => vote) })
+      const payload = submissionBatch.encode({ votes })
       const timeout = Math.max(1, Math.min(REPLY_TIMEOUT_MS, latestDeadline(batch) - performance.now()))
+      const headers = traceHeader(stage.context)
       const reply = await nats.onThisConnection(
-        nats.connection.request(ingestSubject(shard), payload, { timeout }),
+        nats.connection.request(ingestSubject(shard), payload, { timeout, ...(headers ? { headers } : {}) }),
       )
-      return decodeOutcomes(reply.data)
+      const outcomes = decodeOutcomes(reply.data)
+      stage.end(outcomes ? undefined : 'not_the_owner')
+      return outcomes
     } catch (error) {
+      stage.end('no_owner')
       logger.debug({ err: error, shard }, 'no owner answered')
       return null
     }

@@ -99,7 +99,7 @@ export const createVoting = ({
       }
       requireTime(deadline)
       // Written out: to spread it took 7 % of a gateway's time under votes.
-      const outcome = await intake.submit({
+      const submission: Submission = {
         event,
         voter,
         contestant: contestant.index,
@@ -109,7 +109,13 @@ export const createVoting = ({
         appVersion: ballot.appVersion,
         channel: ballot.channel,
         traceId: ballot.traceId,
-      })
+      }
+      // Of nearly all votes nothing more is carried.
+      if (ballot.spanId !== undefined) {
+        submission.spanId = ballot.spanId
+        if (ballot.traceState !== undefined) submission.traceState = ballot.traceState
+      }
+      const outcome = await intake.submit(submission)
       switch (outcome) {
         case 'accepted':
           return { voteId: ids.voteId(event, voter), event: known }

@@ -2,6 +2,8 @@ import { type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetst
 import type { Shard } from '@votestream/schema/numbers'
 import { voteStream } from '@votestream/schema/subjects'
 import type { Nats } from './nats.js'
+import { readTraceHeader } from './telemetry/message-headers.js'
+import type { TraceContext } from './telemetry/trace-context.js'
 
 /** A message of a shard's log as it stands in the stream. */
 export interface LogEntry {
@@ -9,6 +11,8 @@ export interface LogEntry {
   readonly data: Uint8Array
   /** When the broker stored it, milliseconds since 1970. */
   readonly storedAtMs: number
+  /** The batch that it was written by, where something in it is sampled. Read from its headers by whoever asks. */
+  readonly trace?: () => TraceContext | undefined
 }
 
 interface LogReaderOptions {
@@ -86,6 +90,7 @@ const entryOf = (message: JsMsg): LogEntry => ({
   sequence: message.seq,
   data: message.data,
   storedAtMs: message.timestampNanos ? Number(message.timestampNanos / 1_000_000n) : message.time.getTime(),
+  trace: () => readTraceHeader(message.headers),
 })
 
 /** Where a stream ends, and which stream it is. */

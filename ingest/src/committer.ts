@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { NO_STAGE, type Stage } from '@votestream/infra/telemetry/tracing'
 import type { Batch, GroupCommit, Step } from './group-commit.js'
 import type { VoteLog } from './vote-log.js'
 
@@ -29,6 +30,8 @@ interface CommitterOptions<Item> {
   readonly log: VoteLog
   readonly encode: (batch: Batch<Item>) => Uint8Array
   readonly onStored: (batch: Batch<Item>) => void
+  /** Called before a batch is encoded, which may be more than once: its append is about to begin. */
+  readonly trace?: (batch: Batch<Item>) => Stage
   /** The log has no room, so nobody should wait. What was added is still tried until there is some. */
   readonly onFull?: () => void
 }
@@ -37,7 +40,7 @@ interface CommitterOptions<Item> {
 const AGAIN_MS = 100
 
 export const createCommitter = <Item>(options: CommitterOptions<Item>): Committer<Item> => {
-  const { machine, log, encode, onStored, onFull } = options
+  const { machine, log, encode, onStored, onFull, trace = () => NO_STAGE } = options
   const ended = new AbortController()
   const waiting = new Set<() => void>()
   let scheduled = false
@@ -50,7 +53,9 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
     const { batch } = step
     let stored: Batch<Item>[]
     if (step.do === 'append') {
-      const result = await log.append(batch.id, encode(batch), batch.expected)
+      const stage = trace(batch)
+      const result = await log.append(batch.id, encode(batch), batch.expected, stage.context)
+      stage.end(result === 'stored' ? undefined : result)
       full = result === 'full' || (full && result !== 'stored')
       if (result === 'full') onFull?.()
       if (result === 'unknown' || result === 'full') await pause(AGAIN_MS)

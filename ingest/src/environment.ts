@@ -5,6 +5,7 @@ import {
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
+import { telemetryVariables } from '@votestream/infra/telemetry/variables'
 
 /** @throws EnvironmentError that names each faulty variable. */
 export const readIngestEnvironment = (source: NodeJS.ProcessEnv) =>
@@ -12,6 +13,7 @@ export const readIngestEnvironment = (source: NodeJS.ProcessEnv) =>
     {
       ...commonVariables,
       ...redisVariables,
+      ...telemetryVariables,
       INGEST_METRICS_PORT: portVariable(9402),
       /** Without the broker's answer after this, the outcome of an append counts as unknown. */
       APPEND_TIMEOUT_MS: wholeVariable(1_000, 50, 60_000),

@@ -11,6 +11,7 @@ import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
+import { startTelemetry } from '@votestream/infra/telemetry/telemetry'
 import type { EventNumber } from '@votestream/schema/numbers'
 import { readIngestEnvironment } from './environment.js'
 import { createHalting } from './halting.js'
@@ -30,6 +31,8 @@ const instance = environment.INSTANCE_NAME ?? `ingest-${randomUUID()}`
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment
   let leases: Leases | undefined
+  const telemetry = await startTelemetry({ service: 'ingest', instance, environment, logger })
+  onStop('telemetry', telemetry.stop)
   const nats = await connectNats({ ...natsAddress(environment), name: instance, logger })
   onStop('NATS', nats.close)
   // Redis only makes a takeover quicker: ingest begins, and goes on, without it.
@@ -45,6 +48,7 @@ await runService(logger, async ({ onStop }) => {
   )
   const registry = createMetrics()
   watchRefusals(registry, nats)
+  telemetry.watch(registry)
   const halts = createHalts(registry)
   const halting = createHalting({ logger, halts })
   const health = await startHealthServer({
@@ -99,6 +103,7 @@ await runService(logger, async ({ onStop }) => {
           closings,
           signal,
           onLearned,
+          tracing: telemetry.tracing,
         }),
       ),
   })

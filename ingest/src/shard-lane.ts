@@ -5,6 +5,7 @@ import { isInbox } from '@votestream/infra/access/nats-rights'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
+import { NO_TRACING, type Tracing } from '@votestream/infra/telemetry/tracing'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import { closeSubject, decideSubject, ingestSubject } from '@votestream/schema/subjects'
 import {
@@ -16,6 +17,7 @@ import {
   decideReply,
   encodeOutcomes,
   logMessage,
+  type Outcome,
   submissionBatch,
   type Vote,
 } from '@votestream/schema/votes'
@@ -28,6 +30,7 @@ import { createShardOwner, type ShardOwner } from './shard-owner.js'
 import { decideSubmissions } from './submissions.js'
 import { type Takeover, takeOver } from './takeover.js'
 import { createVoteLog } from './vote-log.js'
+import { createVoteTraces, type VoteTraces } from './vote-traces.js'
 
 export interface ShardLaneOptions {
   readonly nats: Nats
@@ -48,6 +51,7 @@ export interface ShardLaneOptions {
   readonly signal: AbortSignal
   /** Told when all of the log is read that must be known. */
   readonly onLearned?: () => void
+  readonly tracing?: Tracing
 }
 
 /** How often the clock is held against the events' ends. */
@@ -75,6 +79,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
   const { state, lastSequence, learnAttempts } = await takeOver(options)
   const owner = createShardOwner(state)
   const desk = createDecisionDesk(state)
+  const traces = createVoteTraces(options.tracing ?? NO_TRACING, shard)
   const committer = createCommitter<Item>({
     machine: createGroupCommit({
       lastSequence,
@@ -86,6 +91,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     log: createVoteLog({ nats, shard, appendTimeoutMs }),
     encode: (batch) => logMessage.encode(messageOf(batch.items)),
     onStored: (batch) => settleStored(owner, batch.items),
+    trace: (batch) => traces.append(batch.items),
     onFull: () => {
       owner.turnAway()
       desk.turnAway()
@@ -101,7 +107,9 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     subscriptions.push(
       nats.connection.subscribe(ingestSubject(shard), {
         callback: (error, message) => {
-          if (!error && mayBeAnswered(message, options)) takeSubmissions(message, owner, committer, options)
+          if (!error && mayBeAnswered(message, options)) {
+            takeSubmissions(message, { owner, committer, traces }, options)
+          }
         },
       }),
       nats.connection.subscribe(closeSubject(shard), {
@@ -162,11 +170,16 @@ const mayBeAnswered = ({ reply }: Msg, { logger }: ShardLaneOptions): boolean =>
   return isSo
 }
 
+interface Lane {
+  readonly owner: ShardOwner
+  readonly committer: Committer<Item>
+  readonly traces: VoteTraces
+}
+
 /** Decides a batch of submissions and answers when the last of them is settled. */
 const takeSubmissions = (
   message: Msg,
-  owner: ShardOwner,
-  committer: Committer<Item>,
+  { owner, committer, traces }: Lane,
   { now, closings, waitingVotesMax, logger }: ShardLaneOptions,
 ): void => {
   let votes: Vote[]
@@ -178,7 +191,12 @@ const takeSubmissions = (
     message.respond(encodeOutcomes(null))
     return
   }
-  decideSubmissions(votes, (outcomes) => message.respond(encodeOutcomes(outcomes)), {
+  const stage = traces.process(votes, () => message.headers)
+  const respond = (outcomes: readonly Outcome[] | null): void => {
+    message.respond(encodeOutcomes(outcomes))
+    stage.end(outcomes ? undefined : 'not_the_owner')
+  }
+  decideSubmissions(votes, respond, {
     owner,
     stopped: committer.stopped,
     full: committer.full,

@@ -1,13 +1,23 @@
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { Nats } from '@votestream/infra/nats'
+import { traceHeader } from '@votestream/infra/telemetry/message-headers'
+import type { TraceContext } from '@votestream/infra/telemetry/trace-context'
 import type { Shard } from '@votestream/schema/numbers'
 import { voteStream, voteSubject } from '@votestream/schema/subjects'
 import type { AppendResult, LookResult } from './group-commit.js'
 
 /** The end of a shard's log that is written to. */
 export interface VoteLog {
-  /** Appends one message after the sequence that is expected, or finds that this id stands there already. */
-  append(id: string, payload: Uint8Array, expected: number): Promise<AppendResult>
+  /**
+   * Appends one message after the sequence that is expected, or finds that this id stands there already.
+   * @param trace of the batch, for whoever reads it; undefined where nothing in it is sampled
+   */
+  append(
+    id: string,
+    payload: Uint8Array,
+    expected: number,
+    trace: TraceContext | undefined,
+  ): Promise<AppendResult>
   /** What stands right after a sequence. */
   look(id: string, expected: number): Promise<LookResult>
 }
@@ -37,12 +47,14 @@ export const createVoteLog = ({ nats, shard, appendTimeoutMs }: VoteLogOptions):
   }
 
   return {
-    async append(id, payload, expected) {
+    async append(id, payload, expected, trace) {
       try {
+        const headers = traceHeader(trace)
         const appended = nats.js.publish(voteSubject(shard), payload, {
           msgID: messageId(id),
           expect: { streamName: voteStream(shard), lastSequence: expected },
           timeout: appendTimeoutMs,
+          ...(headers ? { headers } : {}),
         })
         await nats.onThisConnection(appended)
         return 'stored'

@@ -7,6 +7,7 @@ import {
   redisVariables,
   wholeVariable,
 } from '@votestream/infra/environment'
+import { telemetryVariables } from '@votestream/infra/telemetry/variables'
 import { z } from 'zod'
 
 /** @throws EnvironmentError that names each faulty variable. */
@@ -15,6 +16,7 @@ export const readProcessorEnvironment = (source: NodeJS.ProcessEnv) =>
     {
       ...commonVariables,
       ...redisVariables,
+      ...telemetryVariables,
       ...clickhouseVariables,
       /** The public identifiers in ClickHouse's tables of events are made with it. */
       ID_SECRET: z.string().min(1),

@@ -13,12 +13,14 @@ import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady, refuseEviction } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
+import { startTelemetry } from '@votestream/infra/telemetry/telemetry'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createArchive } from './archive/archive-lane.js'
 import { createCatalogTables } from './archive/catalog-tables.js'
 import { readProcessorEnvironment } from './environment.js'
 import { runJanitor } from './janitor/janitor.js'
 import { createJanitorMetrics } from './janitor/janitor-metrics.js'
+import { createLogTraces } from './log-traces.js'
 import { createPartPublisher, publishPart } from './publish/part-publisher.js'
 import { runTallyLane } from './tally/tally-lane.js'
 import { createTallyMetrics } from './tally/tally-metrics.js'
@@ -34,6 +36,8 @@ const instance = environment.INSTANCE_NAME ?? `processor-${randomUUID()}`
 await runService(logger, async ({ onStop }) => {
   const { SHARDS: shards, NATS_REPLICAS: replicas } = environment
   const lanes: Leases[] = []
+  const telemetry = await startTelemetry({ service: 'processor', instance, environment, logger })
+  onStop('telemetry', telemetry.stop)
   const nats = await connectNats({ ...natsAddress(environment), name: instance, logger })
   onStop('NATS', nats.close)
   const redis = connectRedis({ ...redisAddress(environment), name: instance, logger })
@@ -46,6 +50,7 @@ await runService(logger, async ({ onStop }) => {
   onStop('ClickHouse', () => clickhouse.close())
   const registry = createMetrics()
   watchRefusals(registry, nats)
+  telemetry.watch(registry)
   const halts = createHalts(registry)
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
@@ -70,7 +75,9 @@ await runService(logger, async ({ onStop }) => {
   await refuseEviction(redis)
   const common = { bucket: await openLeasesBucket(nats, replicas), instance, shards, logger }
 
-  const publisher = createPartPublisher({ publish: publishPart(nats), tickMs: environment.BOARD_TICK_MS })
+  const traces = createLogTraces(telemetry.tracing, clock.now)
+  const publish = publishPart(nats, traces)
+  const publisher = createPartPublisher({ publish, tickMs: environment.BOARD_TICK_MS })
   onStop('publisher', publisher.stop)
   const tallyMetrics = createTallyMetrics(registry, clock.now)
   const tally = await holdLeases({
@@ -88,6 +95,7 @@ await runService(logger, async ({ onStop }) => {
         deadLetters,
         halts,
         metrics: tallyMetrics,
+        traces,
         signal,
       }),
   })
@@ -95,7 +103,7 @@ await runService(logger, async ({ onStop }) => {
   lanes.push(tally)
 
   // A slow ClickHouse delays nobody but itself: the archive has leases and readers of its own.
-  const lane = createArchive({ nats, clickhouse, shards, logger, deadLetters, halts })
+  const lane = createArchive({ nats, clickhouse, shards, logger, deadLetters, halts, traces })
   const archive = await holdLeases({
     ...common,
     role: 'archive',

@@ -15,6 +15,9 @@ export interface Vote {
   appVersion: string
   channel: number
   traceId: string
+  /** Of a vote that is sampled; missing or empty: it is not. */
+  spanId?: string | undefined
+  traceState?: string | undefined
 }
 
 /** A vote on its way to the owner of its shard, who alone says when it is acknowledged and whether it counts. */
@@ -55,6 +58,8 @@ export interface BoardPart {
   ackedAtMs: number
   /** 0 or missing: not told. */
   appliedAtMs?: number
+  /** Where nothing is sampled, there are none. */
+  traces?: readonly string[]
 }
 
 export const VERDICT = { reject: 1, admit: 2 } as const
@@ -71,9 +76,15 @@ export type Outcome = (typeof OUTCOMES)[number]
 export const BATCH_VOTES_MAX = 1000
 /** Bytes of votes in one message at most, well below the broker's smallest default of 1 MiB. */
 export const BATCH_BYTES_MAX = 512 * 1024
-/** No encoded vote is larger than this: its numbers, its trace id, and its texts in UTF-8. */
-export const voteBytesMax = ({ deviceId, appVersion }: Pick<Vote, 'deviceId' | 'appVersion'>): number =>
-  128 + 3 * (deviceId.length + appVersion.length)
+/** No encoded vote is larger than this: its numbers, the ids of its trace, and its texts in UTF-8. */
+export const voteBytesMax = ({
+  deviceId,
+  appVersion,
+  traceState,
+}: Pick<Vote, 'deviceId' | 'appVersion' | 'traceState'>): number =>
+  136 + 3 * (deviceId.length + appVersion.length + (traceState?.length ?? 0))
+/** Traces that a part of a board names at most, and a board. */
+export const TRACES_SHOWN_MAX = 8
 /** Attempt ids are below this. */
 export const ATTEMPT_LIMIT = 2 ** 52
 

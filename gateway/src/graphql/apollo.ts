@@ -8,6 +8,7 @@ import {
 } from '@apollo/server/plugin/disabled'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { Logger } from '@votestream/infra/logging'
+import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
@@ -20,10 +21,12 @@ import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
 import type { Entries, Entry } from './entries.js'
+import { errorCodeOf } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
 import { answerTypeOf } from './operation-door.js'
+import { beginOperation, endOperation } from './operation-traces.js'
 import { askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
 import { requestError } from './request-context.js'
 import type { Safelist } from './safelist.js'
@@ -39,6 +42,7 @@ export interface ApolloOptions {
     request: IncomingMessage,
     caller: Caller | undefined,
     deadline: Deadline,
+    trace: OpenSpan | undefined,
   ) => GraphqlContext
   readonly known: Pick<KnownOperations, 'learn'>
   /** Undefined: any operation runs. */
@@ -85,7 +89,8 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
         // Not copied: its loaders are made when they are asked for.
-        return Object.assign(contextOf(request.raw, entry.caller, request.deadline), { settle })
+        const context = contextOf(request.raw, entry.caller, request.deadline, request.trace ?? undefined)
+        return Object.assign(context, { settle })
       },
     }),
   })
@@ -129,6 +134,7 @@ const requestChecks = (
   safelist: ApolloOptions['safelist'],
 ): ApolloServerPlugin<GraphqlContext> => ({
   async requestDidStart() {
+    let span: OpenSpan | undefined
     return {
       async didResolveOperation({ operation, source, document, request, contextValue }) {
         // Once more, of the text as the library has read it: what runs is what was decided on.
@@ -136,6 +142,7 @@ const requestChecks = (
         if (operation?.operation !== 'subscription') {
           await settleCost(contextValue, operationCost(document, request.operationName))
           known.learn(source, request.operationName, document)
+          span = beginOperation(contextValue, operation)
           return
         }
         throw new GraphQLError('Subscriptions come over a WebSocket at the same path.', {
@@ -148,6 +155,9 @@ const requestChecks = (
           if (error.extensions.code !== 'BAD_USER_INPUT' || !operation) continue
           error.extensions.fields = variableFaults(schema, operation, request.variables ?? {})
         }
+      },
+      async willSendResponse({ errors }) {
+        if (span) endOperation(span, errorCodeOf(errors?.[0]))
       },
     }
   },

@@ -1,3 +1,4 @@
+import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
@@ -13,6 +14,8 @@ export interface Incoming {
   readonly idempotencyKey: string | string[] | undefined
   /** W3C trace context, sent in the same way. */
   readonly traceParent: string | string[] | undefined
+  /** What it is part of, where it is sampled: its request, and then its operation. */
+  readonly trace?: OpenSpan | undefined
   /** As the client showed it. */
   readonly apiKey?: string | string[] | undefined
   /** Undefined for what goes on for as long as somebody looks. */
@@ -23,6 +26,7 @@ export interface Incoming {
 
 /** What every resolver of one operation sees. */
 export interface GraphqlContext extends Incoming {
+  trace?: OpenSpan | undefined
   readonly loaders: Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
@@ -30,6 +34,7 @@ export interface GraphqlContext extends Incoming {
   readonly settle?: ((cost: number) => Promise<void> | undefined) | undefined
   /** Of the board that a subscription was answered with last (see `Board`). */
   appliedAtMs?: number | undefined
+  traces?: readonly string[] | undefined
 }
 
 /** @throws VotestreamError UNAUTHENTICATED */

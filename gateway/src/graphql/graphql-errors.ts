@@ -46,6 +46,12 @@ export const createErrorFormat =
     return { message, ...place, extensions: extensionsOf(told) }
   }
 
+/** What a client is told of it in one word; undefined where there is no error. */
+export const errorCodeOf = (error: GraphQLError | undefined): unknown => {
+  if (!error) return undefined
+  return DOCUMENT_CODES.has(error.extensions.code) ? error.extensions.code : toVotestreamError(error).code
+}
+
 const toVotestreamError = (error: unknown): VotestreamError => {
   const original = error instanceof GraphQLError ? originalOf(error) : error
   if (original instanceof VotestreamError) return original

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from '@votestream/infra/logging'
+import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
 import type { FastifyInstance } from 'fastify'
 import type { Admission } from '../admission/admission.js'
 import type { Caller } from '../caller.js'
@@ -10,6 +11,7 @@ import type { Door } from '../doors.js'
 import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
+import { createRequestTraces } from '../request-traces.js'
 import type { Results } from '../results.js'
 import type { SecurityEvents } from '../security-events.js'
 import type { TokenVerifier } from '../tokens.js'
@@ -41,6 +43,7 @@ export type GraphqlOptions = SchemaDeps &
     readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
     readonly security?: SecurityEvents | undefined
+    readonly tracing?: Tracing
     /** Whether clients may ask for the schema. */
     readonly introspection: boolean
     /** Undefined: any operation runs. */
@@ -57,7 +60,7 @@ export interface Graphql {
 export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, admission, logger, security, introspection, broadcasts, sockets, connections, addressOf } =
     options
-  const { safelist, crossOrigin = createCrossOrigin([]) } = options
+  const { safelist, crossOrigin = createCrossOrigin([]), tracing = NO_TRACING } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger, security)
@@ -66,14 +69,21 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     request: IncomingMessage,
     caller: Caller | undefined,
     deadline: Deadline,
+    trace: OpenSpan | undefined,
   ): GraphqlContext =>
-    createContext({ ...incomingOf(request.headers, caller, deadline), address: () => addressOf(request) })
+    createContext({
+      ...incomingOf(request.headers, caller, deadline),
+      trace,
+      address: () => addressOf(request),
+    })
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
   const documents = { schema, introspection, safelist }
-  const serving = { ...documents, tokens, admission, formatError, createContext, broadcasts, logger }
+  const executing = { ...documents, formatError, createContext, tracing }
+  const serving = { ...executing, tokens, admission, broadcasts, logger }
+  const traces = createRequestTraces(tracing)
   return {
-    door: createOperationDoor({ known, safelist, entries, contextOf, formatError }),
+    door: createOperationDoor({ known, safelist, entries, contextOf, formatError, traces }),
     async routes(app) {
       await addApollo(app, { ...documents, formatError, entries, contextOf, known, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
@@ -91,11 +101,12 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent, apiKey, deadline, address } = incoming
+    const { caller, idempotencyKey, traceParent, trace, apiKey, deadline, address } = incoming
     return {
       caller,
       idempotencyKey,
       traceParent,
+      trace,
       apiKey,
       deadline,
       address,

@@ -4,10 +4,13 @@ import {
   execute,
   type GraphQLFormattedError,
   type GraphQLSchema,
+  getOperationAST,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { GraphqlContext } from './context.js'
+import { errorCodeOf } from './graphql-errors.js'
 import { operationCost } from './operation-cost.js'
+import { beginOperation, endOperation } from './operation-traces.js'
 
 /** An operation as it came over HTTP, in the form in which nearly every client sends it. */
 export interface PlainOperation {
@@ -56,16 +59,27 @@ export const createKnownOperations = ({ schema, formatError }: KnownOperationsOp
     answer({ query, operationName, variables }, context) {
       const document = known.get(keyOf(query, operationName))?.document
       if (!document) return undefined
+      const contextValue = context()
+      const span =
+        contextValue.trace && beginOperation(contextValue, getOperationAST(document, operationName))
       const result = execute({
         schema,
         document,
         operationName: operationName ?? null,
         variableValues: variables,
-        contextValue: context(),
+        contextValue,
       })
-      if (result instanceof Promise) return result.then(textOf)
       // Without data nothing was executed: variables are wrong, and the library says best how.
-      return 'data' in result ? Promise.resolve(textOf(result)) : undefined
+      if (!(result instanceof Promise)) {
+        if (!('data' in result)) return undefined
+        if (span) endOperation(span, errorCodeOf(result.errors?.[0]))
+        return Promise.resolve(textOf(result))
+      }
+      if (!span) return result.then(textOf)
+      return result.then((executed) => {
+        endOperation(span, errorCodeOf(executed.errors?.[0]))
+        return textOf(executed)
+      })
     },
   }
 }

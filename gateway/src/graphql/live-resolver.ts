@@ -46,6 +46,7 @@ export class LiveResolver {
     context.loaders.forget()
     // For whoever sends the answer: it is not in it.
     context.appliedAtMs = board.appliedAtMs
+    context.traces = board.traces
     const number = requireIds({ eventId: this.#deps.ids.parseEventId(eventId) }).eventId
     const event = await context.loaders.events.load(number)
     return new Leaderboard({ event, board })

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import type { VotestreamError } from '@votestream/schema/errors'
 import type { GraphQLFormattedError } from 'graphql'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
@@ -6,6 +7,7 @@ import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
+import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import type { Entries } from './entries.js'
@@ -22,8 +24,10 @@ interface OperationDoorOptions {
     request: IncomingMessage,
     caller: Caller | undefined,
     deadline: Deadline,
+    trace: OpenSpan | undefined,
   ) => GraphqlContext
   readonly formatError: (error: unknown) => GraphQLFormattedError
+  readonly traces?: RequestTraces
 }
 
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
@@ -34,7 +38,7 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
  * for who is not let in: that is to cost least of all.
  */
 export const createOperationDoor = (options: OperationDoorOptions): Door => {
-  const { known, safelist, entries, contextOf, formatError } = options
+  const { known, safelist, entries, contextOf, formatError, traces = NO_REQUEST_TRACES } = options
   const refusal = (error: VotestreamError, type: string): DoorAnswer => ({
     status: error.status,
     headers: {
@@ -57,10 +61,19 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
       const entry = entries.of(request, cost)
       // Whoever waits for it is let in once: the operation's cost is paid, wherever it runs.
       if (entry instanceof Promise) return undefined
-      if ('refusal' in entry) return Promise.resolve(refusal(entry.refusal, type))
-      const answer = known.answer(operation, () => contextOf(request, entry.caller, deadline))
+      const trace = traces.begin(request, GRAPHQL_PATH)
+      if ('refusal' in entry) {
+        const refused = refusal(entry.refusal, type)
+        const { code } = entry.refusal
+        return Promise.resolve(trace ? traces.answered(trace, refused, { deadline, code }) : refused)
+      }
+      // One that is given back is begun anew by the router, and the span of it here is never told of.
+      const answer = known.answer(operation, () => contextOf(request, entry.caller, deadline, trace))
       const headers = { 'content-type': `${type}; charset=utf-8` }
-      return answer?.then((text) => ({ status: 200, headers, body: text }))
+      return answer?.then((body) => {
+        const answered = { status: 200, headers, body }
+        return trace ? traces.answered(trace, answered, { deadline }) : answered
+      })
     },
     failure: (error) => refusal(error, JSON_TYPE),
   }

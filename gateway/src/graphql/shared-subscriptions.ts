@@ -7,6 +7,7 @@ import {
 } from 'graphql'
 import type { Caller } from '../caller.js'
 import type { Viewer } from '../live/audience.js'
+import { traceIdsOf } from '../live/board-traces.js'
 import type { Broadcasts, Payload } from '../live/broadcasts.js'
 import type { Latest } from '../live/latest.js'
 import type { GraphqlContext, Incoming } from './context.js'
@@ -77,13 +78,15 @@ const roleOf = ({ scopes }: Caller): Caller => ({
 
 const payloads = async (
   args: ExecutionArgs,
-  context: Pick<GraphqlContext, 'appliedAtMs'>,
+  context: Pick<GraphqlContext, 'appliedAtMs' | 'traces'>,
   format: SharedSubscriptionsOptions['format'],
 ): Promise<AsyncIterator<Payload>> => {
-  const payloadOf = (result: ExecutionResult): Payload => ({
-    bytes: Buffer.from(JSON.stringify(format(result))),
-    appliedAtMs: context.appliedAtMs,
-  })
+  const payloadOf = (result: ExecutionResult): Payload => {
+    const { appliedAtMs, traces } = context
+    const text = JSON.stringify(format(result))
+    const bytes = Buffer.from(text)
+    return traces ? { bytes, appliedAtMs, traces, told: withTraces(text, traces) } : { bytes, appliedAtMs }
+  }
   const stream = await subscribe(args)
   if (!(Symbol.asyncIterator in stream)) return onlyOne(payloadOf(stream))
   // No generator around it: that could be left only once the next answer was there.
@@ -98,6 +101,10 @@ const payloads = async (
     },
   }
 }
+
+/** The same answer, with what it is the first to show: there are no other extensions, nor fields behind them. */
+const withTraces = (text: string, traces: readonly string[]): Buffer =>
+  Buffer.from(`${text.slice(0, -1)},"extensions":${JSON.stringify({ traces: traceIdsOf(traces) })}}`)
 
 async function* onlyOne(payload: Payload): AsyncGenerator<Payload, undefined> {
   yield payload

@@ -1,3 +1,4 @@
+import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
@@ -21,9 +22,11 @@ import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
+import { errorCodeOf } from './graphql-errors.js'
+import { beginSocketOperation, endOperation } from './operation-traces.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
-import { authorizationOf, callerOf, textOf } from './socket-parameters.js'
+import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
 import { untilRemoved } from './until-removed.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -46,6 +49,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly connections: LiveConnections
   /** Of queries and mutations; what is followed has none. */
   readonly deadlines: Pick<Deadlines, 'begin'>
+  readonly tracing?: Tracing
 }
 
 /** Of one socket. */
@@ -71,6 +75,7 @@ interface TimedArgs extends ExecutionArgs {
   readonly deadline: OpenDeadline
   /** Resolves when its time is up. */
   readonly expired: Promise<ExecutionResult>
+  readonly trace: OpenSpan | undefined
 }
 
 type SocketContext = Context<Record<string, unknown>, Extra>
@@ -84,7 +89,7 @@ export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
-  const { operationsPerSocketMax, safelist } = options
+  const { operationsPerSocketMax, safelist, tracing = NO_TRACING } = options
   const enter = (context: SocketContext, cost: number): Entered => {
     const { connectionParams, extra } = context
     const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
@@ -144,6 +149,13 @@ export const createSocketOperations = (
     if (errors) {
       throw new VotestreamError('INVALID_FIELDS', { fields: variableFaults(schema, definition, variables) })
     }
+    const { connectionParams } = context
+    const trace = beginSocketOperation(tracing, definition, {
+      extensions: payload.extensions,
+      connectionParams,
+    })
+    // What is followed goes on for as long as somebody looks: its span ends when it was let in.
+    if (definition.operation === 'subscription') trace?.end()
     if (definition.operation === 'subscription' && operation.sharedText !== undefined) {
       const args: SharedArgs = {
         schema,
@@ -155,12 +167,13 @@ export const createSocketOperations = (
       }
       return args
     }
-    const { idempotencyKey, traceparent } = payload.extensions ?? {}
+    const { idempotencyKey, traceparent = connectionParams?.traceparent } = payload.extensions ?? {}
     const incoming = {
       caller,
       apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
       traceParent: textOf(traceparent),
+      trace,
       address: () => context.extra.origin.address,
     }
     const args = { schema, document, operationName, variableValues: variables }
@@ -175,6 +188,7 @@ export const createSocketOperations = (
       contextValue: createContext({ ...incoming, deadline }),
       deadline,
       expired,
+      trace,
     }
     return timed
   }
@@ -244,9 +258,11 @@ export const createSocketOperations = (
 
 const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
 
-const executeInTime = async ({ deadline, expired, ...args }: TimedArgs): Promise<ExecutionResult> => {
+const executeInTime = async ({ deadline, expired, trace, ...args }: TimedArgs): Promise<ExecutionResult> => {
   try {
-    return await Promise.race([execute(args), expired])
+    const result = await Promise.race([execute(args), expired])
+    if (trace) endOperation(trace, errorCodeOf(result.errors?.[0]))
+    return result
   } finally {
     deadline.done()
   }
@@ -282,7 +298,3 @@ const asGraphqlError = (error: unknown): GraphQLError => {
   const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
   return new GraphQLError(originalError.message, { originalError })
 }
-
-/** A browser can only send it when it connects. */
-const apiKeyOf = ({ extra, connectionParams }: SocketContext): string | string[] | undefined =>
-  extra.origin.apiKey ?? textOf(connectionParams?.['x-api-key'])

@@ -41,13 +41,16 @@ export class VoteResolver {
       eventId: ids.parseEventId(input.eventId),
       contestantId: ids.parseContestantId(input.contestantId),
     })
+    const trace = context.trace?.context
     const ballot = {
       event: named.eventId,
       contestant: named.contestantId,
       attempt: attemptOf(context.idempotencyKey),
       ...extras,
       channel: CHANNEL.graphql,
-      traceId: traceIdOf(context.traceParent),
+      traceId: trace?.traceId ?? traceIdOf(context.traceParent),
+      spanId: trace?.spanId,
+      traceState: trace?.traceState,
     }
     const { voteId, event } = await voting.submit(caller, ballot, context.deadline)
     return new Vote(voteId, 'acked', new Event(event, now()))

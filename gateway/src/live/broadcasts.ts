@@ -1,4 +1,5 @@
 import { type Audience, createAudience, type Patience, type Viewer } from './audience.js'
+import { type BoardTraces, NO_BOARD_TRACES } from './board-traces.js'
 import type { Latest } from './latest.js'
 import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
 
@@ -7,6 +8,10 @@ export interface Payload {
   readonly bytes: Buffer
   /** When Redis took the earliest change that it is the first to show, by the broker's clock; without: not told. */
   readonly appliedAtMs?: number | undefined
+  /** Of the sampled votes that it is the first to show. */
+  readonly traces?: readonly string[] | undefined
+  /** What is sent instead, where those are named: whether there is anything new, the bytes alone say. */
+  readonly told?: Buffer
 }
 
 /** What is made once and shown to everybody who asks for the same. */
@@ -23,6 +28,7 @@ export interface Broadcasts {
 interface BroadcastsOptions {
   readonly patience?: Patience
   readonly metrics?: LiveMetrics
+  readonly traces?: BoardTraces
 }
 
 export const createBroadcasts = (options: BroadcastsOptions = {}): Broadcasts => {
@@ -44,7 +50,7 @@ const open = (
   make: () => Promise<AsyncIterator<Payload>>,
   options: BroadcastsOptions,
 ): Audience => {
-  const { metrics = NO_METRICS } = options
+  const { metrics = NO_METRICS, traces = NO_BOARD_TRACES } = options
   let payloads: AsyncIterator<Payload> | undefined
   let closed = false
   const close = (): void => {
@@ -69,7 +75,9 @@ const open = (
       // Who asked for part of a board only is told nothing while that part stays as it is.
       if (shown?.equals(value.bytes)) continue
       shown = value.bytes
-      await audience.show(value.bytes, value.appliedAtMs)
+      const push = traces.push(value.traces)
+      await audience.show(value.told ?? value.bytes, value.appliedAtMs)
+      push.end()
     }
   }
   run().then(

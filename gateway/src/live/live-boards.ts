@@ -4,8 +4,9 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { boardPart } from '@votestream/schema/votes'
 import DataLoader from 'dataloader'
-import { type Board, createParts, earliest, type Part, replacing } from '../board.js'
+import { type Board, createParts, earliest, type Part, replacing, withNews } from '../board.js'
 import type { Results } from '../results.js'
+import { joinTraces } from './board-traces.js'
 import { createLatest, type Latest } from './latest.js'
 
 /** Boards that change, for whoever looks on. */
@@ -72,7 +73,7 @@ const createPartsReader = (results: LiveBoardsOptions['results']): ReadParts => 
   return (event) => loader.load(event)
 }
 
-const asItStands = ({ appliedAtMs: _, ...board }: Board): Board => board
+const asItStands = ({ appliedAtMs: _, traces: __, ...board }: Board): Board => board
 
 interface Channel {
   join(onEmpty: () => void): Latest<Board>
@@ -92,6 +93,7 @@ const openChannel = (
   let board: Board | undefined
   /** Of what was taken since the last board. */
   let appliedAtMs: number | undefined
+  let traces: readonly string[] | undefined
   let heardAtMs = 0
   let gathering: NodeJS.Timeout | undefined
   let tick: NodeJS.Timeout | undefined
@@ -103,8 +105,9 @@ const openChannel = (
     if (tick || closed) return
     const summed = parts.board(contestants)
     if (!summed) return
-    const next = appliedAtMs === undefined ? summed : { ...summed, appliedAtMs }
+    const next = withNews(summed, appliedAtMs, traces)
     appliedAtMs = undefined
+    traces = undefined
     board = next
     for (const viewer of viewers) viewer.push(next)
     tick = setTimeout(() => {
@@ -128,6 +131,8 @@ const openChannel = (
       try {
         heardAtMs = performance.now()
         const part = boardPart.decode(message.data)
+        // Redis may have been read before it came: then the next board names what this one shows already.
+        traces = joinTraces(traces, part.traces)
         if (!parts.take(part)) return
         appliedAtMs = earliest(appliedAtMs, part.appliedAtMs)
         showSoon()

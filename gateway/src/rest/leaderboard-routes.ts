@@ -112,7 +112,8 @@ export const leaderboardRoutes =
               const { value, done } = await boards.next()
               if (done) return { value: undefined, done }
               const { version, json } = bodies.of(event, value)
-              return { value: { bytes: eventOf(version, json), appliedAtMs: value.appliedAtMs }, done: false }
+              const { appliedAtMs, traces } = value
+              return { value: { bytes: eventOf(version, json), appliedAtMs, traces }, done: false }
             },
             async return() {
               await boards.return?.()

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { TraceContext } from '@votestream/infra/telemetry/trace-context'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import { CHANNEL } from '@votestream/schema/votes'
 import type { Static } from 'typebox'
@@ -16,6 +17,8 @@ export interface SubmitVoteRequest {
   readonly headers: IncomingHttpHeaders
   readonly caller: Caller
   readonly deadline: Deadline
+  /** Of a request that is sampled. */
+  readonly trace: TraceContext | undefined
 }
 
 export type SubmitVote = (request: SubmitVoteRequest) => Promise<Static<typeof submitVoteAnswer>>
@@ -23,7 +26,7 @@ export type SubmitVote = (request: SubmitVoteRequest) => Promise<Static<typeof s
 /** The operation as REST has it. @throws VotestreamError INVALID_ID, INVALID_FIELDS, WRONG_USER, and those of Voting.submit */
 export const createSubmitVote =
   ({ voting, ids }: { readonly voting: Pick<Voting, 'submit'>; readonly ids: OpaqueIds }): SubmitVote =>
-  async ({ body, headers, caller, deadline }) => {
+  async ({ body, headers, caller, deadline, trace }) => {
     const { user_id: userId, client_timestamp: clientTimestamp, meta } = body
     const named = requireIds({
       // What equals the token's own is well-formed.
@@ -41,7 +44,9 @@ export const createSubmitVote =
       deviceId: meta?.device_id ?? '',
       appVersion: meta?.app_version ?? '',
       channel: CHANNEL.rest,
-      traceId: traceIdOf(headers.traceparent),
+      traceId: trace?.traceId ?? traceIdOf(headers.traceparent),
+      spanId: trace?.spanId,
+      traceState: trace?.traceState,
     }
     const { voteId } = await voting.submit(caller, ballot, deadline)
     return { vote_id: voteId }

@@ -3,6 +3,8 @@ import { requireToken } from '../caller.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { authorize } from '../policy.js'
+import { toVotestreamError } from '../problems.js'
+import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
 import { createSchemaChecks } from './validation.js'
@@ -13,25 +15,37 @@ interface VoteDoorOptions {
   readonly submitVote: SubmitVote
   /** The answer to whatever was thrown. */
   readonly answerTo: (error: unknown, url: string) => DoorAnswer
+  readonly traces?: RequestTraces
 }
 
 const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
-export const createVoteDoor = ({ admission, submitVote, answerTo }: VoteDoorOptions): Door => {
+export const createVoteDoor = (options: VoteDoorOptions): Door => {
+  const { admission, submitVote, answerTo, traces = NO_REQUEST_TRACES } = options
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,
     async take(request, body, deadline) {
+      const trace = traces.begin(request, SUBMIT_VOTE_PATH)
       try {
         const entered = admission.enter(request, 'rest', 1)
         const caller = requireToken(entered instanceof Promise ? await entered : entered)
         authorize('submitVote', caller)
         const { headers } = request
-        const accepted = await submitVote({ body: checkedBody(parseJson(body)), headers, caller, deadline })
-        return { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
+        const accepted = await submitVote({
+          body: checkedBody(parseJson(body)),
+          headers,
+          caller,
+          deadline,
+          trace: trace?.context,
+        })
+        const answer = { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
+        return trace ? traces.answered(trace, answer, { deadline }) : answer
       } catch (error) {
-        return answerTo(error, SUBMIT_VOTE_PATH)
+        const answer = answerTo(error, SUBMIT_VOTE_PATH)
+        if (!trace) return answer
+        return traces.answered(trace, answer, { deadline, code: toVotestreamError(error).code })
       }
     },
     failure: (error) => answerTo(error, SUBMIT_VOTE_PATH),

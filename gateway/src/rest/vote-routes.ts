@@ -20,7 +20,7 @@ export const voteRoutes =
           description:
             'Answers once the vote is durably written. One user has one vote in one event. Scope `votes`. With an ' +
             '`Idempotency-Key` header (1 to 200 printable ASCII characters) a repeated request gets the first ' +
-            "one's answer. The trace id of a W3C `traceparent` header is kept with the vote.",
+            "one's answer. The trace id of a W3C `traceparent` header is kept with the vote; one that is sampled is followed.",
           body: schemas.submitVoteBody,
           response: {
             200: schemas.submitVoteAnswer,
@@ -41,8 +41,8 @@ export const voteRoutes =
         },
       },
       (request) => {
-        const { body, headers, caller } = request
-        return submitVote({ body, headers, caller, deadline: request.deadline })
+        const { body, headers, caller, deadline, trace } = request
+        return submitVote({ body, headers, caller, deadline, trace: trace?.context })
       },
     )
 

@@ -110,7 +110,10 @@ describe('HTTP as the gateway speaks it', () => {
     assert.equal(listed.status, 204)
     assert.equal(listed.headers.get('access-control-allow-origin'), OWN)
     assert.match(listed.headers.get('access-control-allow-methods') ?? '', /POST/)
-    assert.match(listed.headers.get('access-control-allow-headers') ?? '', /authorization.*idempotency-key/)
+    assert.match(
+      listed.headers.get('access-control-allow-headers') ?? '',
+      /authorization.*idempotency-key.*traceparent, tracestate, x-amzn-trace-id/,
+    )
     assert.ok(Number(listed.headers.get('access-control-max-age')) > 0)
     const foreign = await preflight(FOREIGN)
     assert.equal(foreign.status, 405)

@@ -6,6 +6,7 @@ import { readLog } from '@votestream/infra/log-reader'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Shard } from '@votestream/schema/numbers'
+import type { LogTraces } from '../log-traces.js'
 import { archiveBatch } from './archive-batch.js'
 import type { ArchiveState } from './archive-state.js'
 import { gather } from './gathering.js'
@@ -41,6 +42,7 @@ export interface ArchiveOptions {
   readonly halts: Pick<Halts, 'set' | 'clear'>
   /** Where the tables are; the client's own database when there is none. */
   readonly database?: string
+  readonly traces?: Pick<LogTraces, 'sampled' | 'archive'>
   /** Told after each batch; for metrics. */
   readonly onProgress?: (progress: ArchiveProgress) => void
   readonly rowsMax?: number
@@ -135,7 +137,7 @@ const follow = async (
   )
   const place = { fromSequence: checkpoint + 1, batchMax: MESSAGES_MAX, signal: either }
   const entries = readEntries(readLog({ nats, shard, ...place }), { shard, shards, untilSequence })
-  const messages = packEntries(entries, state, { shard, generation })
+  const messages = packEntries(entries, state, { shard, generation }, options.traces)
   try {
     for await (const packed of gather(messages, { rowsMax, pauseMs, signal: either })) {
       const archived = joinBatches(packed)
@@ -143,7 +145,7 @@ const follow = async (
       writingTo = lastSequence
       const write = async (): Promise<void> => {
         await refuseMoved(whereabouts)
-        await archiveBatch(target, archived)
+        await traced(options, shard, archived, () => archiveBatch(target, archived))
       }
       await untilWritten(write, { shard, signal, logger })
       if (signal.aborted) return 'stopped'
@@ -168,9 +170,31 @@ async function* packEntries(
   read: AsyncIterable<readonly WeighedEntry[]>,
   state: ArchiveState,
   source: RowSource,
+  traces: ArchiveOptions['traces'],
 ): AsyncGenerator<PackedBatch[], void> {
   for await (const entries of read) {
-    yield entries.map((entry) => packBatch(state.advance([entry]), source, entry))
+    yield entries.map((entry) => {
+      const { rows, storedAtMs } = entry
+      const sampled = traces?.sampled({ votes: entry.message.votes, storedAtMs })
+      return packBatch(state.advance([entry]), source, { rows, storedAtMs, ...(sampled ? { sampled } : {}) })
+    })
+  }
+}
+
+/** Each try is told of. */
+const traced = async (
+  { traces }: ArchiveOptions,
+  shard: Shard,
+  { sampled = [], rows }: PackedBatch,
+  write: () => Promise<void>,
+): Promise<void> => {
+  const stage = sampled.length > 0 ? traces?.archive(shard, sampled, { rows }) : undefined
+  try {
+    await write()
+    stage?.end()
+  } catch (error) {
+    stage?.end('failed')
+    throw error
   }
 }
 

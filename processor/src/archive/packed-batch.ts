@@ -1,3 +1,4 @@
+import type { SampledVote } from '../log-traces.js'
 import {
   type ArchiveEntry,
   type ArchivePosition,
@@ -23,6 +24,8 @@ export interface PackedBatch extends Omit<ArchiveBatch, 'rows'> {
   readonly rows: number
   /** When the broker stored its last message, milliseconds since 1970. */
   readonly storedAtMs: number
+  /** The first of those whose story is told on. */
+  readonly sampled?: readonly SampledVote[]
 }
 
 /** Rows of `votes_log` in the order of the log, of one partition. */
@@ -38,9 +41,10 @@ export interface PackedRun {
 export const packBatch = (
   { rows, ...rest }: ArchiveBatch,
   source: RowSource,
-  { rows: weight, storedAtMs }: { readonly rows: number; readonly storedAtMs: number },
+  { rows: weight, storedAtMs, sampled = [] }: Pick<PackedBatch, 'rows' | 'storedAtMs' | 'sampled'>,
 ): PackedBatch => ({
   ...rest,
+  ...(sampled.length > 0 ? { sampled } : {}),
   runs: partitionRuns(rows).map((run) => packRun(run, source)),
   rows: weight,
   storedAtMs,
@@ -77,8 +81,12 @@ export const joinBatches = (batches: readonly PackedBatch[]): PackedBatch => {
     position: last.position satisfies ArchivePosition,
     rows: batches.reduce((sum, { rows }) => sum + rows, 0),
     storedAtMs: last.storedAtMs,
+    sampled: batches.flatMap(({ sampled = [] }) => sampled).slice(0, SAMPLED_MAX),
   }
 }
+
+/** Votes of a batch whose story is told on; a batch may hold tens of thousands. */
+const SAMPLED_MAX = 128
 
 /** Neighbours of one partition become one run. */
 const joinRuns = (runs: readonly PackedRun[]): PackedRun[] => {

@@ -6,14 +6,17 @@ import { logPosition, readLog } from '@votestream/infra/log-reader'
 import type { Logger } from '@votestream/infra/logging'
 import type { Nats } from '@votestream/infra/nats'
 import type { Redis } from '@votestream/infra/redis'
+import type { TraceContext } from '@votestream/infra/telemetry/trace-context'
+import { NO_STAGE, type Stage } from '@votestream/infra/telemetry/tracing'
 import { NO_EVENT } from '@votestream/schema/log-entries'
 import type { EventNumber, Shard } from '@votestream/schema/numbers'
 import type { Tally } from '@votestream/schema/tally'
+import { type LogTraces, type SampledVote, shownTraces } from '../log-traces.js'
 import type { PartPublisher } from '../publish/part-publisher.js'
 import { createLaneHalt, type LaneHalt } from './lane-halt.js'
 import { logStretches } from './log-stretches.js'
 import { seeding } from './seed.js'
-import { type SequencedMessage, stretchCall } from './stretch.js'
+import { entriesIn, type SequencedMessage, stretchCall } from './stretch.js'
 import type { TallyMetrics } from './tally-metrics.js'
 import { createView, type View } from './view.js'
 import { type Checkpoint, decideBeginning, isElsewhere, mayBeShown } from './view-decision.js'
@@ -31,6 +34,7 @@ export interface TallyLaneOptions {
   readonly halts: Pick<Halts, 'set' | 'clear'>
   /** Without them nothing is measured, and parts of boards do not say when they were applied. */
   readonly metrics?: TallyMetrics
+  readonly traces?: Pick<LogTraces, 'sampled' | 'apply'>
   readonly signal: AbortSignal
   readonly lookEveryMs?: number
 }
@@ -105,7 +109,7 @@ const follow = async (
   try {
     const place = { fromSequence: sequence + 1, batchMax: READ_BATCH_MAX, signal: stop }
     for await (const entries of readLog({ nats, shard, ...place })) {
-      for (const step of logStretches(entries, { shard, shards, generation })) {
+      for (const step of logStretches(entries, { shard, shards, generation, traces: options.traces })) {
         if (step.do === 'halt') {
           halt.set({ generation, sequence: step.sequence }, step.why)
           return 'halted'
@@ -127,6 +131,8 @@ interface Stretch {
   readonly messages: readonly SequencedMessage[]
   readonly storedAtMs: readonly number[]
   readonly letters: readonly DeadLetter[]
+  readonly sampled: readonly SampledVote[]
+  readonly trace: TraceContext | undefined
   readonly from: Checkpoint
   /** The checkpoint that the stretch follows on. */
   readonly previous: number
@@ -135,7 +141,7 @@ interface Stretch {
 /** @returns false when the view is not where the stretch begins: nothing was applied. */
 const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): Promise<boolean> => {
   const { shard, shards, deadLetters, publisher, metrics, logger } = options
-  const { messages, letters, from, previous } = stretch
+  const { messages, letters, from, previous, sampled } = stretch
   const { generation } = from
   // 1. Put aside what is dead. Dying here: it is read again from the checkpoint, and put again it is there once.
   await Promise.all(letters.map((letter) => deadLetters.put(letter)))
@@ -145,7 +151,12 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   // 2. Apply the stretch with its checkpoint. Dying before the answer: it is applied, or not at all, and the
   //    checkpoint says which. No message is behind the checkpoint that is dead and has no letter.
   const call = stretchCall(messages, { shard, shards, generation, previous })
-  const answer = await view.apply(call)
+  const stage = beginApply(options, stretch)
+  const answer = await view.apply(call).catch((error: unknown) => {
+    stage.end('failed')
+    throw error
+  })
+  stage.end(answer.applied ? undefined : 'moved')
   if (!answer.applied) {
     logger.warn({ shard, sequence: previous }, 'the view in Redis is not where this tally left it')
     return false
@@ -155,8 +166,20 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   // A view that is made anew repeats what was processed long ago: nothing is measured of that.
   if (!mayBeShown(sequence, from)) return true
   const appliedAtMs = metrics?.applied(stretch.storedAtMs)
-  publisher.offer(shard, generation, boardsOf(answer.tallies), appliedAtMs)
+  publisher.offer(shard, generation, boardsOf(answer.tallies), {
+    appliedAtMs,
+    ...(sampled.length > 0 ? { traces: shownTraces(sampled, stage.votes) } : {}),
+  })
   return true
+}
+
+const beginApply = (
+  { shard, traces }: TallyLaneOptions,
+  { messages, sampled, trace }: Pick<Stretch, 'messages' | 'sampled' | 'trace'>,
+): Stage => {
+  if (!traces || sampled.length === 0) return NO_STAGE
+  const rows = messages.reduce((sum, message) => sum + entriesIn(message), 0)
+  return traces.apply(shard, sampled, { rows, trace })
 }
 
 /** What names no event has books, but no board. */

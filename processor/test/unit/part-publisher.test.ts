@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { eventNumber, shardNumber } from '@votestream/schema/numbers'
 import type { Tally } from '@votestream/schema/tally'
-import type { BoardPart } from '@votestream/schema/votes'
+import { type BoardPart, TRACES_SHOWN_MAX } from '@votestream/schema/votes'
 import { createPartPublisher } from '../../src/publish/part-publisher.js'
 
 const tally = (sequence: number): Tally => ({
@@ -38,7 +38,7 @@ describe('the publisher of parts', () => {
     const publisher = createPartPublisher({ publish: (_event, part) => void published.push(part), tickMs: 5 })
     const event = eventNumber(3)
     const offer = (sequence: number, appliedAtMs?: number) =>
-      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]), appliedAtMs)
+      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]), { appliedAtMs })
     for (const sequence of [1, 2, 3]) offer(sequence, 100 + sequence)
     while (published.length < 2) await new Promise(setImmediate)
     offer(4)
@@ -49,6 +49,29 @@ describe('the publisher of parts', () => {
       [101, 102],
     )
     assert.equal(published.at(-1)?.appliedAtMs, 105)
+    publisher.stop()
+  })
+
+  it('hands on the traces of all that a part is the first to show, up to a bound, and each once', async () => {
+    const published: string[][] = []
+    const publisher = createPartPublisher({
+      publish: (_event, _part, traces) => void published.push(traces.map(({ traceId }) => traceId)),
+      tickMs: 5,
+    })
+    const event = eventNumber(3)
+    const offer = (sequence: number, ...traceIds: string[]) =>
+      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]), {
+        traces: new Map([[event, traceIds.map((traceId) => ({ traceId, spanId: '1' }))]]),
+      })
+    offer(1, 'a')
+    offer(2, 'b')
+    offer(3)
+    offer(4, 'c', 'd')
+    while (published.length < 2) await new Promise(setImmediate)
+    offer(5, ...Array.from({ length: 2 * TRACES_SHOWN_MAX }, (_, index) => String(index)))
+    while (published.length < 3) await new Promise(setImmediate)
+    assert.deepEqual(published.slice(0, 2), [['a'], ['b', 'c', 'd']])
+    assert.equal(published[2]?.length, TRACES_SHOWN_MAX)
     publisher.stop()
   })
 })

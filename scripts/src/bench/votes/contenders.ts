@@ -26,11 +26,16 @@ export interface Contenders {
   stop(): Promise<void>
 }
 
-/**
- * @param only names of contenders, and no others; empty: all
- * @param profiles a folder for what Votestream's services did with their processor time, once they are stopped
- */
-export const startContenders = async (only: readonly string[], profiles?: string): Promise<Contenders> => {
+export interface ContendersOptions {
+  /** Names of contenders, and no others; empty: all. */
+  readonly only: readonly string[]
+  /** A folder for what Votestream's services did with their processor time, once they are stopped. */
+  readonly profiles?: string | undefined
+  /** With it, a second Votestream that samples this share of the requests stands beside the first. */
+  readonly traces?: number | undefined
+}
+
+export const startContenders = async ({ only, profiles, traces }: ContendersOptions): Promise<Contenders> => {
   const stops: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
     for (const undo of stops.splice(0).reverse()) await undo()
@@ -47,11 +52,16 @@ export const startContenders = async (only: readonly string[], profiles?: string
       return { pid: child.pid, port }
     }
     const votestream = await startVotestream(stops, profiles)
+    const traced = traces === undefined ? undefined : await startTracedVotestream(stops, traces)
     const starters: Readonly<Record<string, () => Promise<Omit<Contender, 'name'>>>> = {
       'bare node:http': async () => echoing(await peer('bare-http')),
       'bare Fastify': async () => echoing(await peer('bare-fastify')),
       'Votestream REST': async () => votestream.contender(0),
       'Votestream GraphQL': async () => votestream.contender(1),
+      ...(traced && {
+        'Votestream REST traced': async () => traced.contender(0),
+        'Votestream GraphQL traced': async () => traced.contender(1),
+      }),
       mercurius: async () => storing(await peer('mercurius'), servers, (count) => votestream.votes(count, 1)),
       'Apollo Server': async () =>
         storing(await peer('apollo'), servers, (count) => votestream.votes(count, 1)),
@@ -60,7 +70,9 @@ export const startContenders = async (only: readonly string[], profiles?: string
     for (const [name, start] of Object.entries(starters)) {
       if (only.length === 0 || only.includes(name)) list.push({ name, ...(await start()) })
     }
-    return { list, counted: votestream.counted, stop }
+    const counted = async (): Promise<number> =>
+      (await votestream.counted()) + ((await traced?.counted()) ?? 0)
+    return { list, counted, stop }
   } catch (error) {
     await stop()
     throw error
@@ -107,14 +119,32 @@ const TOKEN_LENGTH = 270
 /** Of Votestream, as it starts on one machine. */
 export const SHARDS = 2
 
+/** Its traces go to a process that takes them and looks at none. */
+const startTracedVotestream = async (stops: (() => Promise<void>)[], ratio: number) => {
+  const sink = startChild(new URL('./contenders/trace-sink.js', import.meta.url))
+  stops.push(sink.stop)
+  sink.send({})
+  const { port } = await sink.next<{ port: number }>()
+  return startVotestream(stops, undefined, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: String(ratio),
+  })
+}
+
 /** The whole of it, archive and all. */
-const startVotestream = async (stops: (() => Promise<void>)[], profiles: string | undefined) => {
+const startVotestream = async (
+  stops: (() => Promise<void>)[],
+  profiles: string | undefined,
+  env: NodeJS.ProcessEnv = {},
+) => {
   const system = await startSmallSystem({
     contestants: CONTESTANTS,
     votes: true,
     archive: true,
     shards: SHARDS,
     profileFolder: profiles,
+    env,
   })
   stops.push(system.stop)
   const [event] = system.events

@@ -15,12 +15,18 @@ export const votesPart = definePart({
     seconds: { default: 4, hint: 'N', about: 'how long each is measured' },
     'warm-up': { default: 8, hint: 'N', about: 'seconds of votes for each before' },
     only: { default: '', hint: 'LIST', about: 'names of servers, and no others' },
+    traces: {
+      default: '',
+      hint: 'SHARE',
+      about: 'beside a Votestream that traces this share of the votes, from 0 to 1',
+    },
     profile: { default: false, about: "draws what Votestream's services do with their processor time" },
   },
-  async measure({ only, profile, 'warm-up': warmUpSeconds, ...rest }, say) {
+  async measure({ only, profile, traces: share, 'warm-up': warmUpSeconds, ...rest }, say) {
+    const traces = share === '' ? undefined : Number(share)
     const names = only === '' ? [] : only.split(',')
     const profileFolder = profile ? await mkdtemp(join(tmpdir(), 'votestream-profiles-')) : undefined
-    const measured = await measureVotes({ ...rest, warmUpSeconds, only: names, profileFolder, say })
+    const measured = await measureVotes({ ...rest, warmUpSeconds, only: names, profileFolder, traces, say })
     const { figures, shards, acknowledged, counted } = measured
     say(`Votestream acknowledged ${acknowledged} votes and counted ${counted}`)
     return {

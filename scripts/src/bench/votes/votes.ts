@@ -14,6 +14,8 @@ export interface VotesOptions {
   readonly only: readonly string[]
   /** A folder for what Votestream's services did with their processor time; being watched costs some of it. */
   readonly profileFolder?: string | undefined
+  /** See ContendersOptions. */
+  readonly traces?: number | undefined
   readonly say: Say
 }
 
@@ -35,7 +37,8 @@ export interface VotesOutcome {
 /** One contender after the other in each round, so that what else this machine does falls on all alike. */
 export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome> => {
   const { connections, rounds, warmUpSeconds, say } = options
-  const contenders = await startContenders(options.only, options.profileFolder)
+  const { only, profileFolder: profiles, traces } = options
+  const contenders = await startContenders({ only, profiles, traces })
   const samples = new Map<string, VotesFigures[]>()
   let acknowledged = 0
   const measure = async (contender: Contender, count: number, seconds: number): Promise<VotesFigures> => {
