@@ -35,5 +35,6 @@ const expire = (reply: { readonly sent: boolean; send(error: Error): unknown }):
   if (!reply.sent) reply.send(new VotestreamError('TIMEOUT'))
 }
 
-const FOR_EVER: Deadline = { over: false, signal: new AbortController().signal }
+const NEVER = new AbortController().signal
+const FOR_EVER: Deadline = { over: false, signal: () => NEVER }
 const UNTIMED: OpenDeadline = { ...FOR_EVER, done: () => true, leave: () => undefined }

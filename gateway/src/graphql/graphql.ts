@@ -112,8 +112,8 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
       address,
       sources,
       budget: createAnswerBudget(),
-      // Most mutations read nothing.
-      get loaders() {
+      // Most mutations read nothing. No accessor: an object that is written with one has a shape of its own.
+      loaders() {
         requireTime(deadline)
         loaders ??= createLoaders({ events, results }, () => requireCaller(incoming))
         return loaders
