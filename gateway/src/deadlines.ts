@@ -9,6 +9,8 @@ export interface Deadline {
 }
 
 export interface OpenDeadline extends Deadline {
+  /** On the clock of `performance.now()`. */
+  readonly beganAtMs: number
   /** @returns whether the answer came in time; false: another one was given. */
   done(): boolean
   /** Whoever waited has left. */
@@ -57,8 +59,9 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
         over = true
         controller?.abort()
       }
+      const beganAtMs = performance.now()
       const waiting: Waiting = {
-        endMs: performance.now() + timeoutMs,
+        endMs: beganAtMs + timeoutMs,
         expire() {
           end()
           onExpired()
@@ -66,6 +69,7 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
       }
       open.add(waiting)
       return {
+        beganAtMs,
         get over() {
           return over
         },
