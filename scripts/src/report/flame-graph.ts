@@ -85,7 +85,7 @@ const barsOf = ({ nodes, samples, timeDeltas }: CpuProfile): Bar[] => {
 }
 
 /** `gateway/dist/src/votes.js:41`, `fastify/lib/reply.js:156`, `node:net:927`. */
-const placeOf = ({ url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string => {
+export const placeOf = ({ url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string => {
   const path = url
     .replace(/^.*\/node_modules\//, '')
     .replace(/^.*\/((?:schema|infra|gateway|ingest|processor)\/dist\/)/, '$1')
