@@ -147,7 +147,13 @@ export interface NodeProgram {
  * V8 writes the names and addresses of its functions to `/tmp/perf-PID.map`, and gives functions that it interprets frames
  * of their own: so `perf` and eBPF tools name them. The file grows for as long as the process runs.
  */
-const PERF_MAP_OPTIONS = ['--perf-basic-prof', '--interpreted-frames-native-stack']
+const PERF_MAP_OPTIONS = [
+  '--perf-basic-prof',
+  '--interpreted-frames-native-stack',
+  // What V8 logs besides, nobody reads: a temporary file, instead of one in the working folder.
+  '--no-logfile-per-isolate',
+  '--logfile=+',
+]
 
 /**
  * A service is ready when its private port says so: it holds its leases or waits for them, and is connected.

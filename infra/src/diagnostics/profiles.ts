@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { createSourceMapper } from './source-mapper.js'
 
 export const PROFILE_KINDS = ['cpu', 'heap'] as const
 export type ProfileKind = (typeof PROFILE_KINDS)[number]
@@ -23,21 +24,24 @@ export const createProfiles = async ({ heapFromStart }: ProfilesOptions): Promis
   return {
     async cpu(seconds) {
       const { time, encode } = await library()
+      const sourceMapper = await createSourceMapper()
       return encode(
         await time.profile({
           durationMillis: seconds * 1_000,
           intervalMicros: CPU_INTERVAL_MICROSECONDS,
           lineNumbers: false,
+          sourceMapper,
         }),
       )
     },
     async heap(seconds) {
       const { heap, encode } = await library()
-      if (heapFromStart) return encode(heap.profile())
+      const sourceMapper = await createSourceMapper()
+      if (heapFromStart) return encode(heap.profile(undefined, sourceMapper))
       heap.start(HEAP_INTERVAL_BYTES, HEAP_DEPTH)
       try {
         await pause(seconds * 1_000)
-        return await encode(heap.profile())
+        return await encode(heap.profile(undefined, sourceMapper))
       } finally {
         heap.stop()
       }
