@@ -6,6 +6,8 @@ import { errorFields, withoutSecretFields, withoutSecrets } from './log-redactio
 export type { Logger }
 
 export interface LoggerOptions {
+  /** As its traces name the service; by default as its log is called. */
+  readonly serviceName?: string | undefined
   /** Its name among the live instances, which outlives its process. */
   readonly instance?: string | undefined
   /** Lines of one kind in a second; see FloodGate. */
@@ -36,7 +38,7 @@ export const createLogger = (service: string, level: string, options: LoggerOpti
     ...(options.later ? { later: options.later } : {}),
   })
   const destination = options.destination ?? pino.destination(1)
-  const base = baseFields(service, options.instance)
+  const base = baseFields(service, options)
   const logger = pino({ ...SHAPE, level, base, hooks: { logMethod: guarded(gate) } }, destination)
   // What says how many lines there were is not to be counted among them.
   const untold = pino({ ...SHAPE, base }, destination)
@@ -47,11 +49,14 @@ interface LogVariables {
   readonly LOG_LEVEL: string
   readonly LOG_LINES_PER_SECOND_MAX: number
   readonly INSTANCE_NAME?: string | undefined
+  /** In front of the service's name, in logs as in traces. */
+  readonly OTEL_SERVICE_NAME: string
 }
 
 /** A service's log, as its environment wants it. */
 export const createServiceLogger = (service: string, variables: LogVariables): Logger =>
   createLogger(service, variables.LOG_LEVEL, {
+    serviceName: `${variables.OTEL_SERVICE_NAME}-${service}`,
     instance: variables.INSTANCE_NAME,
     linesPerSecondMax: variables.LOG_LINES_PER_SECOND_MAX,
   })
@@ -65,10 +70,13 @@ const SHAPE = {
   },
 }
 
-const baseFields = (service: string, instance: string | undefined): Record<string, unknown> => ({
+const baseFields = (
+  service: string,
+  { serviceName = service, instance }: LoggerOptions,
+): Record<string, unknown> => ({
   'ecs.version': ECS_VERSION,
   'event.dataset': `votestream.${service}`,
-  'service.name': service,
+  'service.name': serviceName,
   'service.version': ownVersion(),
   ...(instance === undefined ? {} : { 'service.node.name': instance }),
   'process.pid': process.pid,

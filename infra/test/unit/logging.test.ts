@@ -92,7 +92,12 @@ describe('a log line', () => {
   })
 
   it('is of the level and the instance that the environment names', () => {
-    const variables = { LOG_LEVEL: 'error', LOG_LINES_PER_SECOND_MAX: 1, INSTANCE_NAME: 'x' }
+    const variables = {
+      LOG_LEVEL: 'error',
+      LOG_LINES_PER_SECOND_MAX: 1,
+      INSTANCE_NAME: 'x',
+      OTEL_SERVICE_NAME: 'v',
+    }
     assert.equal(createServiceLogger('test', variables).level, 'error')
   })
 })
