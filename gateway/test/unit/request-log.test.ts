@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
 import { createLogger } from '@votestream/infra/logging'
+import { NO_TRACING, type OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { createRequestLog, type RequestLogOptions } from '../../src/request-log.js'
 import { traceFields } from '../../src/request-trace.js'
+import { createRequestTraces } from '../../src/request-traces.js'
+import { createInertServer } from './inert-server.js'
 
 const TRACE_PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const REQUEST = {
@@ -84,5 +88,43 @@ describe('the trace of a line', () => {
       'trace.id': context.traceId,
       'span.id': context.spanId,
     })
+  })
+})
+
+describe('a failure of a request that is sampled', () => {
+  it('is told of with the request’s own span, by the door and by the router', async () => {
+    const lines: Record<string, unknown>[] = []
+    const destination = { write: (line: string) => lines.push(JSON.parse(line)) }
+    const context = { traceId: 'c'.repeat(32), spanId: 'd'.repeat(16) }
+    const span: OpenSpan = { context, child: () => span, set: () => undefined, end: () => undefined }
+    const failing = (): never => {
+      throw new Error('it broke')
+    }
+    const app = await createInertServer({
+      logger: createLogger('test', 'info', { destination }),
+      traces: createRequestTraces({
+        ...NO_TRACING,
+        on: true,
+        decide: () => ({ parent: undefined }),
+        begin: () => span,
+      }),
+      admission: { enter: failing, enterOpen: failing, visit: failing },
+    })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    for (const query of ['', '?routed'])
+      await fetch(`http://127.0.0.1:${port}/v1/vote/submit${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', traceparent: TRACE_PARENT },
+        body: '{}',
+      })
+    await app.close()
+    assert.deepEqual(
+      lines.map((line) => [line.message, line['trace.id'], line['span.id']]),
+      [
+        ['a request failed', context.traceId, context.spanId],
+        ['a request failed', context.traceId, context.spanId],
+      ],
+    )
   })
 })
