@@ -9,6 +9,8 @@ export interface Deadline {
 }
 
 export interface OpenDeadline extends Deadline {
+  /** On the clock of `performance.now()`. */
+  readonly beganAtMs: number
   /** @returns whether the answer came in time; false: another one was given. */
   done(): boolean
   /** Whoever waited has left. */
@@ -97,8 +99,9 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
         deadline.over = true
         controller?.abort()
       }
+      const beganAtMs = performance.now()
       const place = open.add({
-        endMs: performance.now() + timeoutMs,
+        endMs: beganAtMs + timeoutMs,
         expire() {
           end()
           onExpired()
@@ -107,6 +110,7 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
       // No accessors: an object that is written with them has a shape of its own, and making that for each request took a
       // quarter of a gateway's time under votes.
       const deadline = {
+        beganAtMs,
         over: false,
         signal(): AbortSignal {
           controller ??= new AbortController()

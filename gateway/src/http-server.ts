@@ -22,7 +22,10 @@ import { createKnownPaths, type KnownPaths } from './known-paths.js'
 import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { timeRequests } from './request-deadlines.js'
+import { logFailure } from './request-failures.js'
 import { createFormCheck } from './request-form.js'
+import { type LoggedRequest, NO_REQUEST_LOG, pathOf, type RequestLog, requestFields } from './request-log.js'
+import type { RequestSpan } from './request-trace.js'
 import { NO_REQUEST_TRACES, noteCode, type RequestTraces, traceRequests } from './request-traces.js'
 import { boundResponses } from './response-size.js'
 import { OPENAPI } from './rest/openapi-document.js'
@@ -36,6 +39,8 @@ import type { TlsFiles } from './tls-files.js'
 export interface HttpServerOptions extends RestDeps {
   readonly admission: Pick<Admission, 'enter' | 'enterOpen' | 'visit'>
   readonly logger: Logger
+  /** By default there is none. */
+  readonly requestLog?: RequestLog
   readonly security?: SecurityEvents | undefined
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
@@ -54,8 +59,6 @@ export interface HttpServerOptions extends RestDeps {
   readonly plugins?: readonly FastifyPluginAsync[]
 }
 
-const LOGGED_PATH_MAX = 200
-
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
   const {
@@ -69,22 +72,19 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     trustProxy,
     security = NO_SECURITY_EVENTS,
     traces = NO_REQUEST_TRACES,
+    requestLog = NO_REQUEST_LOG,
     ...deps
   } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const answerHeaders = { ...ANSWER_HEADERS, ...transportHeaders(hstsSeconds) }
-  const answerTo = (error: unknown, url: string): ProblemAnswer => {
+  const answerTo = (error: unknown, request: LoggedRequest, trace?: RequestSpan): ProblemAnswer => {
     const told = toVotestreamError(error)
-    // What follows the path may be anybody's secret.
-    const [path = ''] = url.split('?', 1)
-    noteRefusal(security, told, () => ({ operation: path.slice(0, LOGGED_PATH_MAX) }))
-    // While something is away or slow every request fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504) logger.debug({ err: told, path }, 'a request was put off')
-    else if (told.status >= 500) logger.error({ err: told, path }, 'a request failed')
+    noteRefusal(security, told, () => ({ operation: pathOf(request.url ?? '') }))
+    logFailure(logger, told, 'request', () => requestFields(request, trace))
     return problemAnswer(told)
   }
   const answer = (error: unknown, reply: FastifyReply): void => {
-    const { status, headers, body } = answerTo(error, reply.request.url)
+    const { status, headers, body } = answerTo(error, reply.request.raw, reply.request.trace)
     if (reply.request.trace) noteCode(reply.request.trace, toVotestreamError(error).code)
     // What was already said of an answer that is not given does not count, such as how long to keep it.
     void reply
@@ -107,6 +107,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
         route,
         closing: () => closing,
         deadlines,
+        requestLog,
         responseBytesMax: limits.responseBytesMax,
         answerHeaders,
         crossOrigin,
@@ -133,7 +134,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     next()
   })
   traceRequests(app, traces)
-  timeRequests(app, deadlines)
+  timeRequests(app, deadlines, requestLog)
   boundResponses(app, limits.responseBytesMax)
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))

@@ -1,9 +1,13 @@
 import cluster, { type Worker } from 'node:cluster'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Diagnostics } from '@votestream/infra/diagnostics/diagnostics'
+import { diagnosticRoutes } from '@votestream/infra/diagnostics/routes'
 import { startHealthServer } from '@votestream/infra/health-server'
 import type { Lifecycle } from '@votestream/infra/lifecycle'
 import type { Logger } from '@votestream/infra/logging'
 import { AggregatorRegistry, type Registry } from 'prom-client'
+import type { GatewayEnvironment } from './environment.js'
+import { answerPrimary, createWorkersDiagnostics } from './worker-diagnostics.js'
 
 /** Whether this process only looks after others, which do the work behind the one port. */
 export const isPrimary = (workers: number): boolean => workers > 1 && cluster.isPrimary
@@ -13,9 +17,10 @@ interface Report {
 }
 
 interface WorkersOptions {
-  readonly count: number
-  readonly metricsPort: number
-  readonly metricsHost: string
+  readonly environment: Pick<
+    GatewayEnvironment,
+    'GATEWAY_WORKERS' | 'GATEWAY_METRICS_PORT' | 'METRICS_HOST' | 'DIAGNOSTICS_TOKEN'
+  >
   readonly logger: Logger
   readonly onStop: Lifecycle['onStop']
 }
@@ -28,13 +33,8 @@ const REPLACE_AFTER_MS = 500
  * Several gateways behind one port: connections are handed to them in turn, and what they measure is one page.
  * A worker that dies takes its own requests with it and is replaced; one whose primary dies ends by itself.
  */
-export const runWorkers = async ({
-  count,
-  metricsPort,
-  metricsHost,
-  logger,
-  onStop,
-}: WorkersOptions): Promise<void> => {
+export const runWorkers = async ({ environment, logger, onStop }: WorkersOptions): Promise<void> => {
+  const { GATEWAY_WORKERS: count, DIAGNOSTICS_TOKEN: token } = environment
   const reports = new Map<Worker, Report>()
   const all = new AggregatorRegistry()
   let stopping = false
@@ -55,14 +55,16 @@ export const runWorkers = async ({
     })
   }
 
+  const diagnostics = createWorkersDiagnostics({ logger, workers: () => [...reports.keys()] })
   const health = await startHealthServer({
-    port: metricsPort,
-    host: metricsHost,
+    port: environment.GATEWAY_METRICS_PORT,
+    host: environment.METRICS_HOST,
     registry: { metrics: () => all.clusterMetrics(), contentType: all.contentType },
     missing: () => [
       ...(reports.size === count ? [] : [`${count - reports.size} workers`]),
       ...new Set([...reports.values()].flatMap(({ missing }) => missing)),
     ],
+    routes: diagnosticRoutes({ token, diagnostics }),
   })
   onStop('health server', health.stop)
   for (let number = 0; number < count; number += 1) fork()
@@ -80,8 +82,18 @@ export const runWorkers = async ({
   })
 }
 
-/** A worker's part: it hands in its figures, and says what it lacks. */
-export const reportToPrimary = (registry: Registry, missing: () => string[], { onStop }: Lifecycle): void => {
+interface WorkerReports {
+  readonly registry: Registry
+  readonly missing: () => string[]
+  readonly diagnostics: Diagnostics
+}
+
+/** A worker's part: it hands in its figures, says what it lacks, and lets itself be looked at. */
+export const reportToPrimary = (
+  { registry, missing, diagnostics }: WorkerReports,
+  { onStop }: Lifecycle,
+): void => {
+  answerPrimary(diagnostics)
   AggregatorRegistry.setRegistries([registry])
   // Made for its side effect alone: it answers the primary's questions for figures.
   new AggregatorRegistry()

@@ -3,12 +3,13 @@ import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
+import { openDiagnostics } from '@votestream/infra/diagnostics/open-diagnostics'
 import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
-import { createLogger } from '@votestream/infra/logging'
+import { createServiceLogger } from '@votestream/infra/logging'
 import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady, refuseEviction } from '@votestream/infra/redis'
@@ -30,7 +31,7 @@ const REDIS_WAIT_MS = 30_000
 const HOUR_MS = 3_600_000
 
 const environment = configure(() => readProcessorEnvironment(process.env))
-const logger = createLogger('processor', environment.LOG_LEVEL)
+const logger = createServiceLogger('processor', environment)
 const instance = environment.INSTANCE_NAME ?? `processor-${randomUUID()}`
 
 await runService(logger, async ({ onStop }) => {
@@ -56,6 +57,7 @@ await runService(logger, async ({ onStop }) => {
     port: environment.PROCESSOR_METRICS_PORT,
     host: environment.METRICS_HOST,
     registry,
+    routes: await openDiagnostics(environment, logger),
     // ClickHouse may be away: leaderboards do not wait for it.
     missing: () => [
       ...(nats.connected() ? [] : ['NATS']),

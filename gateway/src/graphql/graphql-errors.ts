@@ -1,7 +1,9 @@
 import type { Logger } from '@votestream/infra/logging'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { FAULTS_MAX } from '../problems.js'
+import { logFailure } from '../request-failures.js'
+import { type Traced, traceFields } from '../request-trace.js'
 import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from '../security-events.js'
 
 /** What the server's library calls failures that have a code in our catalogue. */
@@ -21,13 +23,16 @@ const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ])
 
+/** @param traced what the error belongs to, for the log */
+export type FormatError = (error: unknown, traced?: Traced) => GraphQLFormattedError
+
 /**
  * An error as a client is told of it: the code and the sentence of the catalogue. What nobody foresaw is
  * INTERNAL, and logged with its cause; so is everything else that is our fault.
  */
 export const createErrorFormat =
   (logger: Logger, security: SecurityEvents = NO_SECURITY_EVENTS) =>
-  (error: unknown): GraphQLFormattedError => {
+  (error: unknown, traced?: Traced): GraphQLFormattedError => {
     const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
     const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
     const code = error instanceof GraphQLError ? error.extensions.code : undefined
@@ -36,10 +41,7 @@ export const createErrorFormat =
     }
     const told = toVotestreamError(error)
     noteRefusal(security, told, () => ({ operation: path?.join('.') ?? 'graphql' }))
-    // While something is away or slow every operation fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504)
-      logger.debug({ err: told, path }, 'an operation was put off')
-    else if (told.status >= 500) logger.error({ err: told, path }, 'an operation failed')
+    logFailure(logger, told, 'operation', () => ({ path, ...traceFields(traced) }))
     // What is wrong with the request as such, the library says best.
     const message =
       REQUEST_CODES.has(told.code) && error instanceof GraphQLError ? error.message : told.message
@@ -51,6 +53,19 @@ export const errorCodeOf = (error: GraphQLError | undefined): unknown => {
   if (!error) return undefined
   return DOCUMENT_CODES.has(error.extensions.code) ? error.extensions.code : toVotestreamError(error).code
 }
+
+interface Executed {
+  readonly errors?: readonly GraphQLError[] | undefined
+  readonly data?: unknown
+}
+
+/** What was executed, with its errors as clients are told of them. */
+export const withErrors = (
+  { errors, ...rest }: Executed,
+  formatError: (error: unknown) => GraphQLFormattedError,
+): FormattedExecutionResult =>
+  // What was executed is an object or null.
+  ({ ...rest, ...(errors ? { errors: errors.map(formatError) } : {}) }) as FormattedExecutionResult
 
 const toVotestreamError = (error: unknown): VotestreamError => {
   const original = error instanceof GraphQLError ? originalOf(error) : error

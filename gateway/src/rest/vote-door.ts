@@ -4,6 +4,8 @@ import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { authorize } from '../policy.js'
 import { toVotestreamError } from '../problems.js'
+import type { LoggedRequest } from '../request-log.js'
+import type { RequestSpan } from '../request-trace.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
@@ -14,7 +16,7 @@ interface VoteDoorOptions {
   readonly admission: Pick<Admission, 'enter'>
   readonly submitVote: SubmitVote
   /** The answer to whatever was thrown. */
-  readonly answerTo: (error: unknown, url: string) => DoorAnswer
+  readonly answerTo: (error: unknown, request: LoggedRequest, trace?: RequestSpan) => DoorAnswer
   readonly traces?: RequestTraces
 }
 
@@ -43,12 +45,12 @@ export const createVoteDoor = (options: VoteDoorOptions): Door => {
         const answer = { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
         return trace ? traces.answered(trace, answer, { deadline }) : answer
       } catch (error) {
-        const answer = answerTo(error, SUBMIT_VOTE_PATH)
+        const answer = answerTo(error, request, trace)
         if (!trace) return answer
         return traces.answered(trace, answer, { deadline, code: toVotestreamError(error).code })
       }
     },
-    failure: (error) => answerTo(error, SUBMIT_VOTE_PATH),
+    failure: answerTo,
   }
 }
 
