@@ -50,6 +50,7 @@ import { createRequestTraces } from './request-traces.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
+import { openRum } from './rum/rum.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
@@ -286,7 +287,11 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     tls: tlsFilesOf(environment, logger),
     hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
-    plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
+    plugins: [
+      graphql.routes,
+      pageRoutes({ viewerTokens: createViewerTokens({ tokens }), rumRatio: environment.RUM_RATIO }),
+      ...openRum(environment, { registry, crossOrigin, onStop }),
+    ],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => {
