@@ -33,7 +33,7 @@ export const openViewer = (
   { url, eventId }: ViewerOptions,
   token: string,
   onBoard: (version: number, asOf: () => string, isFirst: boolean) => void,
-  observer: Observer | null,
+  observer: Pick<Observer, 'see'> | null,
 ): Viewer => {
   let version = -1
   let reconnects = -1
