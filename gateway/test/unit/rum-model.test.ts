@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { createSchemaChecks } from '../../src/rest/validation.js'
-import { beaconBody, RUM_ERROR_KINDS, RUM_MEASURES } from '../../src/rum/rum-beacon.js'
+import { BEACON_BYTES_MAX, beaconBody, RUM_ERROR_KINDS, RUM_MEASURES } from '../../src/rum/rum-beacon.js'
 import { createMeasures, ERROR_KINDS, MEASURES } from '../../web/src/model/measures.js'
 import { createVoteMarks } from '../../web/src/model/vote-marks.js'
 
@@ -31,10 +31,21 @@ describe('what the page measures', () => {
         const body = measures.take()
         assert.equal(measures.take(), undefined)
         if (body === undefined) return
-        assert.ok(Buffer.byteLength(body) <= 4_096, `${Buffer.byteLength(body)} bytes`)
+        assert.ok(Buffer.byteLength(body) <= BEACON_BYTES_MAX, `${Buffer.byteLength(body)} bytes`)
         assert.equal(check(JSON.parse(body)), undefined, body)
       }),
     )
+  })
+
+  it('is left out where it is more than one beacon holds', () => {
+    const measures = createMeasures()
+    for (let time = 0; time < 500; time += 1) {
+      measures.add('connect_to_first_board', 599_999)
+      measures.error('rejection')
+    }
+    const body = measures.take() ?? ''
+    assert.equal(check(JSON.parse(body)), undefined)
+    assert.ok(Buffer.byteLength(body) <= BEACON_BYTES_MAX, `${Buffer.byteLength(body)} bytes`)
   })
 
   it('is told in seconds, and errors by how often they came', () => {
