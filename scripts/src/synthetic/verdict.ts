@@ -68,6 +68,8 @@ export interface WindowChecks {
 }
 
 const WHYS_TOLD_MAX = 3
+/** From here on the prober is a part of what it measures. */
+const OWN_LATENESS_MS = 10
 
 export const judgeWindow = (window: WindowChecks, levels: ProbeLevels): WindowVerdict => {
   const { kind, number, outcomes, boardFaults } = window
@@ -75,6 +77,7 @@ export const judgeWindow = (window: WindowChecks, levels: ProbeLevels): WindowVe
   for (const { result } of outcomes) results[result] = (results[result] ?? 0) + 1
   const acknowledged = latenciesOf(outcomes.map(({ acknowledgedMs }) => acknowledgedMs))
   const seen = latenciesOf(outcomes.map(({ seenMs }) => seenMs))
+  const latenessMs = rounded(Math.max(0, ...outcomes.map((outcome) => outcome.latenessMs)))
   const success = outcomes.length === 0 ? 1 : (results.ok ?? 0) / outcomes.length
   const missed = [
     ...levelFaults('acknowledged', acknowledged, [[99, levels.acknowledgedP99Ms]]),
@@ -91,6 +94,7 @@ export const judgeWindow = (window: WindowChecks, levels: ProbeLevels): WindowVe
     ...RESULTS.flatMap((result) => resultFault(result, outcomes)),
     ...boardFaults.slice(0, WHYS_TOLD_MAX).map((sentence) => `number: ${sentence}`),
     ...missed,
+    ...(missed.length > 0 ? ownLateness(latenessMs) : []),
   ]
   return {
     kind,
@@ -101,7 +105,7 @@ export const judgeWindow = (window: WindowChecks, levels: ProbeLevels): WindowVe
     results,
     acknowledged: figuresOf(acknowledged),
     seen: figuresOf(seen),
-    latenessMs: Math.max(0, ...outcomes.map(({ latenessMs }) => latenessMs)),
+    latenessMs,
     faults: isPassed ? [] : faults,
   }
 }
@@ -114,9 +118,16 @@ const latenciesOf = (ms: readonly (number | null)[]): Latencies => {
 
 const figuresOf = (latencies: Latencies): LegFigures => {
   const at = (percent: number): number | null =>
-    latencies.count === 0 ? null : Number(latencies.atMs(percent).toFixed(3))
+    latencies.count === 0 ? null : rounded(latencies.atMs(percent))
   return { count: latencies.count, p50Ms: at(50), p95Ms: at(95), p99Ms: at(99) }
 }
+
+const rounded = (ms: number): number => Number(ms.toFixed(3))
+
+const ownLateness = (ms: number): string[] =>
+  ms <= OWN_LATENESS_MS
+    ? []
+    : [`the prober itself was up to ${ms} ms late, which is in these times: its machine is busy`]
 
 const successFault = (success: number, least: number): string[] =>
   success >= least ? [] : [`success: ${percent(success)}, and at least ${percent(least)} is asked for`]

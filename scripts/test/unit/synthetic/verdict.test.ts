@@ -68,6 +68,13 @@ describe('the verdict on a window of checks', () => {
     assert.ok(judge([...ok(96), ...ok(4, { seenMs: 900 })]).isPassed)
   })
 
+  it('says when it was itself late, so that nobody looks for the reason elsewhere', () => {
+    const slow = { acknowledgedMs: 80, latenessMs: 60 }
+    assert.match(judge(ok(9, slow)).faults.join(), /the prober itself was up to 60 ms late/)
+    assert.equal(judge(ok(9, { ...slow, latenessMs: 2 })).faults.length, 1)
+    assert.deepEqual(judge(ok(9, { latenessMs: 30 })).faults, [])
+  })
+
   it('fails for a board that was wrong though every check succeeded, and whatever share is asked for', () => {
     assert.match(judge(ok(9), { boardFaults: ['contestant 2 has 3'] }).faults.join(), /^number: contestant 2/)
     const outcomes = [...ok(9), outcome('wrong')]
