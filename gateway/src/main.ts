@@ -42,15 +42,14 @@ import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { openLivePage } from './live-page.js'
 import { createLoginThrottle } from './login-throttle.js'
-import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createRequestTraces } from './request-traces.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
-import { openRum } from './rum/rum.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
@@ -60,7 +59,6 @@ import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
 import { tlsFilesOf } from './tls-files.js'
 import { createTokens } from './tokens.js'
-import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
 import { createVoting } from './voting.js'
 import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
@@ -287,11 +285,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     tls: tlsFilesOf(environment, logger),
     hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
-    plugins: [
-      graphql.routes,
-      pageRoutes({ viewerTokens: createViewerTokens({ tokens }), rumRatio: environment.RUM_RATIO }),
-      ...openRum(environment, { registry, crossOrigin, onStop }),
-    ],
+    plugins: [graphql.routes, ...openLivePage(environment, { tokens, registry, crossOrigin, onStop })],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => {

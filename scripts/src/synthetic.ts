@@ -7,6 +7,7 @@ import { addressesOf } from './addresses.js'
 import { readEnvironment } from './environment.js'
 import { type CrowdSource, crowdFromFile, ownCrowd } from './synthetic/crowd.js'
 import { createProbeMetrics } from './synthetic/metrics.js'
+import { SYNTHETIC_OPERATIONS } from './synthetic/operations.js'
 import { parseSyntheticCommand, SYNTHETIC_USAGE, type SyntheticCommand } from './synthetic/options.js'
 import { createProber } from './synthetic/prober.js'
 import { roundMs } from './synthetic/schedule.js'
@@ -60,7 +61,8 @@ const run = async (command: SyntheticCommand): Promise<boolean> => {
 
 try {
   const command = parseSyntheticCommand(process.argv.slice(2))
-  if (!command) console.log(SYNTHETIC_USAGE)
+  if (command === 'help') console.log(SYNTHETIC_USAGE)
+  else if (command === 'operations') console.log(SYNTHETIC_OPERATIONS)
   // Without an end of its own it is a service: what failed was told when it did, and a stop is no failure.
   else if (!(await run(command)) && command.rounds !== null) process.exitCode = 1
 } catch (error) {

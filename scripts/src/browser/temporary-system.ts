@@ -80,7 +80,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
   const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
-  const variables: NodeJS.ProcessEnv = { ...variablesForTests(), ...Object.fromEntries(own) }
+  const commandVariables: NodeJS.ProcessEnv = { ...variablesForTests(), ...Object.fromEntries(own) }
   const pidOf = (name: string): number => {
     const child = readProcessRecord(folder)?.children.find((each) => each.name === name)
     if (!child) throw new Error(`there is no ${name}`)
@@ -95,7 +95,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   return {
     base,
     dataDir: folder,
-    variables,
+    variables: commandVariables,
     pidOf,
     async metricsOf(service) {
       return (await fetch(`http://127.0.0.1:${metricsPorts[service]}/metrics`)).text()
@@ -128,7 +128,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     async makeVoters(count) {
       const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
       const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
-        env: variables,
+        env: commandVariables,
         maxBuffer: OUTPUT_BYTES_MAX,
       })
       return stdout

@@ -2,9 +2,9 @@ import type { Client } from '../demo/client.js'
 import type { VotedEvent } from '../load/polling-station.js'
 import type { Voter } from '../load/voters.js'
 
-const CREATE =
-  'mutation Create($input: CreateEventInput!) { createEvent(input: $input) { id contestants { id } } }'
-const CLOSE = 'mutation Close($id: ID!) { closeEvent(id: $id) { id } }'
+export const CREATE_CANARY =
+  'mutation SyntheticCreate($input: CreateEventInput!) { createEvent(input: $input) { id contestants { id } } }'
+export const CLOSE_CANARY = 'mutation SyntheticClose($id: ID!) { closeEvent(id: $id) { id } }'
 
 interface CanaryOptions {
   readonly contestants: number
@@ -30,7 +30,7 @@ export const createCanaryEvent = async (
   }
   const { createEvent: made } = await client.execute<{
     createEvent: { id: string; contestants: { id: string }[] }
-  }>(CREATE, { input }, { token })
+  }>(CREATE_CANARY, { input }, { token })
   return { id: made.id, contestantIds: made.contestants.map(({ id }) => id) }
 }
 
@@ -40,5 +40,5 @@ export const closeCanaryEvent = async (
   { token }: Voter,
   { id }: VotedEvent,
 ): Promise<void> => {
-  await client.execute(CLOSE, { id }, { token })
+  await client.execute(CLOSE_CANARY, { id }, { token })
 }

@@ -18,7 +18,8 @@ export interface VoteAnswer {
   readonly why: string
 }
 
-const SUBMIT = 'mutation Submit($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'
+export const SUBMIT_CANARY =
+  'mutation SyntheticSubmit($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'
 const MARK = 'synthetic'
 
 /** Once: what nobody answers is not sent again. */
@@ -38,7 +39,7 @@ export const castVote = async (client: Client, vote: CanaryVote): Promise<VoteAn
       await client.call('POST', '/v1/vote/submit', { token, body })
     } else {
       const input = { eventId, contestantId, clientTimestamp: at, meta: { deviceId: MARK } }
-      await client.execute(SUBMIT, { input }, { token })
+      await client.execute(SUBMIT_CANARY, { input }, { token })
     }
     return { fate: 'acknowledged', isAnswered: true, why: '' }
   } catch (error) {

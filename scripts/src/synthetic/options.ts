@@ -37,6 +37,8 @@ export const SYNTHETIC_USAGE = `npm run synthetic -- [--checks-per-hour 1000] [-
   --metrics-host ADDRESS   127.0.0.1 unless told
   --window-seconds N       a verdict for each such time, and one for each event; 300 unless told
   --json                   verdicts as lines of JSON
+  --operations             prints its operations of GraphQL, and does nothing: where only registered ones run, hand them to
+                           npm run operations -- register -
 
   what a window is held against:
   --success-min SHARE      of the checks, from 0 to 1; 1 unless told
@@ -53,15 +55,16 @@ const MORE_TEXTS = ['window-seconds', 'success-min', 'within-ms', 'timeout-ms']
 const LEVELS = ['acknowledged-p99-ms', 'seen-p95-ms', 'seen-p99-ms']
 const CHECKS_MAX = 100_000
 
-/** @throws Error that names every fault, for a person; null when help is asked for. */
-export const parseSyntheticCommand = (args: readonly string[]): SyntheticCommand | null => {
+/** @throws Error that names every fault, for a person; a word when something else is asked for. */
+export const parseSyntheticCommand = (args: readonly string[]): SyntheticCommand | 'help' | 'operations' => {
   const faults: string[] = []
   const values = readOptionValues(
     args,
-    { texts: [...TEXTS, ...MORE_TEXTS, ...LEVELS], flags: ['once', 'json'] },
+    { texts: [...TEXTS, ...MORE_TEXTS, ...LEVELS], flags: ['once', 'json', 'operations'] },
     faults,
   )
-  if (values.help) return null
+  if (values.help) return 'help'
+  if (values.operations && faults.length === 0) return 'operations'
   const number = createNumberReader(values, faults)
   const checksPerHour = number('checks-per-hour', 1_000, 1, 1_000_000)
   const checks = number('checks', Math.min(CHECKS_MAX, Math.ceil(checksPerHour)), 1, CHECKS_MAX, true)
