@@ -14,6 +14,7 @@ import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admissio
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
 import { frontDoorFaults, frontDoorVariables } from './front-door-variables.js'
+import { rumFaults, rumVariables } from './rum/rum-variables.js'
 import { type TextFieldName, textFault } from './text-fields.js'
 
 const SECRET_LENGTH_MIN = 32
@@ -54,6 +55,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ...telemetryVariables,
       ...clickhouseVariables,
       ...frontDoorVariables,
+      ...rumVariables,
       GATEWAY_PORT: portVariable(4000),
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),
@@ -114,7 +116,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     },
     source,
   )
-  const faults = frontDoorFaults(environment)
+  const faults = [...frontDoorFaults(environment), ...rumFaults(environment)]
   if (faults.length > 0) throw new EnvironmentError(faults)
   if (environment.NODE_ENV === 'production') requireStrongSecrets(environment)
   return environment

@@ -44,8 +44,8 @@ import { createLiveBoards } from './live/live-boards.js'
 import { createLiveMetrics, watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { openLivePage } from './live-page.js'
 import { createLoginThrottle } from './login-throttle.js'
-import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
 import { createRequestLog } from './request-log.js'
@@ -62,7 +62,6 @@ import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
 import { tlsFilesOf } from './tls-files.js'
 import { createTokens } from './tokens.js'
-import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
 import { createVoting } from './voting.js'
 import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
@@ -286,7 +285,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     tls: tlsFilesOf(environment, logger),
     hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
-    plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
+    plugins: [graphql.routes, ...openLivePage(environment, { tokens, registry, crossOrigin, onStop })],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => {
