@@ -87,6 +87,27 @@ describe('GraphQL over WebSocket', () => {
     assert.equal(codeOf(await ask(connect(), '{ me { id } }')), 'UNAUTHENTICATED')
   })
 
+  it('refuses a subscription that may be left out, follows nothing for it, and goes on', async () => {
+    let followed = 0
+    gateway.parts = async () => {
+      followed += 1
+      return new Map()
+    }
+    const client = connect(gateway.userToken(9))
+    const left = (condition: string) =>
+      `subscription ($w: Boolean!, $id: ID!) { leaderboardChanged(eventId: $id) ${condition} { version } }`
+    for (const condition of ['@include(if: $w)', '@skip(if: $w)', '@include(if: false)', '@skip(if: true)']) {
+      for (const w of [false, true]) {
+        const refused = await ask(client, `${left(condition)} # ${w}`, { w, id: event.id }).catch(
+          (errors: { extensions?: { code?: unknown } }[]) => ({ errors }),
+        )
+        assert.equal(codeOf(refused), 'GRAPHQL_VALIDATION_FAILED', condition)
+      }
+    }
+    assert.equal(followed, 0)
+    assert.equal((await ask(client, '{ events { nodes { name } } }')).errors, undefined)
+  })
+
   it('takes a vote with the attempt and the trace that the operation names', async () => {
     const client = connect(gateway.userToken(31))
     const query = 'mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'

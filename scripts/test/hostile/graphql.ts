@@ -69,6 +69,11 @@ export const graphqlAttacks: readonly Attack[] = [
     INVALID,
     'subscription($a: Boolean!) { leaderboardChanged(eventId: "a") @skip(if: $a) { version } }',
   ),
+  query(
+    'a subscription that a fragment in front of it leaves out',
+    INVALID,
+    'fragment A on Subscription { leaderboardChanged(eventId: "a") @ # a sign\n include(if: $a) { version } } subscription($a: Boolean!) { ...A }',
+  ),
   query('the whole schema', INVALID, '{ __schema { types { name } } }'),
   query('one type', INVALID, '{ __type(name: "User") { name } }'),
   {

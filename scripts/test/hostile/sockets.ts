@@ -139,6 +139,12 @@ export const socketAttacks: readonly Attack[] = [
       ),
     ],
   ),
+  refusedOperation('a subscription that leaves itself out, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
+    init(place),
+    subscribe('a', 'subscription($id: ID!) { leaderboardChanged(eventId: $id) @skip(if: true) { version } }', {
+      id: place.event.id,
+    }),
+  ]),
   refusedOperation('the schema, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
     init(place),
     subscribe('a', '{ __schema { types { name } } }'),
