@@ -28,7 +28,7 @@ import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { limitsOf, readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
@@ -45,12 +45,14 @@ import { createOpenCounts } from './live/open-counts.js'
 import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
+import { createRedisLogins } from './redis-logins.js'
 import { rememberIds } from './remembered-ids.js'
 import { createRequestTraces } from './request-traces.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
+import { shareLogins } from './shared-logins.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { startGatewayTelemetry } from './telemetry.js'
@@ -136,9 +138,11 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   if (keysFile !== undefined) {
     onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
   }
+  const counts = createRedisLogins(redis, environment.ID_SECRET)
+  const throttle = shareLogins({ own: createLoginThrottle(), counts, logger })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
-    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+    { throttle, security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
   )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
@@ -219,8 +223,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     recent: createRecentWindows({ redis, shards }),
     archived: createArchivedWindows(archive),
   })
-  const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
-  const drainMs = environment.DRAIN_SECONDS * 1_000
+  const sockets = socketLimitsOf(environment)
+  const { expiryGraceMs, drainMs } = sockets
   const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
   const mode = environment.GRAPHQL_SAFELIST
   const safelist = await openSafelist({ mode, nats, replicas: environment.NATS_REPLICAS, logger, onStop })
@@ -248,16 +252,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     addressOf: clientAddresses.of,
     introspection: environment.NODE_ENV !== 'production',
     safelist,
-    sockets: {
-      operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
-      expiryGraceMs,
-      drainMs,
-      // Each worker has its share: connections are handed to them in turn.
-      perSecondMax: Math.max(1, Math.floor(environment.SOCKETS_PER_SECOND_MAX / environment.GATEWAY_WORKERS)),
-      idleMs: environment.SOCKET_IDLE_SECONDS * 1_000,
-      lifeMs: environment.SOCKET_LIFE_SECONDS * 1_000,
-      stages: environment.WEBSOCKET_STAGES,
-    },
+    sockets,
     limits,
     crossOrigin,
     tracing,

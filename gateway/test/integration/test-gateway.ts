@@ -152,11 +152,12 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     revocations,
   })
   // For logins no time passes: who has to wait does so however long a test takes.
+  const throttle = createLoginThrottle({ now: () => 0 })
   const security = createSecurityEvents({ logger, registry: new Registry() })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
     {
-      throttle: createLoginThrottle({ now: () => 0 }),
+      throttle: { begin: async (account, address) => throttle.begin(account, address) },
       security,
       pseudonym: pseudonyms('a third secret'),
       ids,
