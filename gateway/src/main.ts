@@ -125,18 +125,21 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
   const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
-  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const security = createSecurityEvents({ logger, registry })
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   onStop('revocations', revocations.stop)
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
   const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
-  const security = createSecurityEvents({ logger, registry })
   const tokens = watchTokens(
     createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
     security,
   )
   if (keysFile !== undefined) {
-    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+    onStop(
+      'keys',
+      followSigningKeys(secrets, { file: keysFile, logger, security, onChange: tokens.useSecrets }),
+    )
   }
   const counts = createRedisLogins(redis, environment.ID_SECRET)
   const throttle = shareLogins({ own: createLoginThrottle(), counts, logger })

@@ -142,7 +142,8 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
   const revocationsBucket = await openRevocationsBucket(nats, 1)
-  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const tokens = createTokens({
     secret: 'another secret for the tests',
@@ -153,7 +154,6 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
   })
   // For logins no time passes: who has to wait does so however long a test takes.
   const throttle = createLoginThrottle({ now: () => 0 })
-  const security = createSecurityEvents({ logger, registry: new Registry() })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
     {
