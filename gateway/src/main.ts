@@ -31,7 +31,7 @@ import { createDecidedLogs, createDecisions } from './decisions.js'
 import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
-import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
+import { documentLimitsOf, hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
 import { openSafelist } from './graphql/open-safelist.js'
 import { guardAccounts } from './guarded-accounts.js'
@@ -78,14 +78,11 @@ const logger = createLogger('gateway', environment.LOG_LEVEL)
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) {
-    const {
-      GATEWAY_WORKERS: count,
-      GATEWAY_METRICS_PORT: metricsPort,
-      METRICS_HOST: metricsHost,
-    } = environment
-    return runWorkers({ count, metricsPort, metricsHost, logger, onStop })
+    const { GATEWAY_METRICS_PORT: metricsPort, METRICS_HOST: metricsHost } = environment
+    return runWorkers({ count: environment.GATEWAY_WORKERS, metricsPort, metricsHost, logger, onStop })
   }
-  const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { SHARDS: shards, NATS_REPLICAS: replicas, GRAPHQL_SAFELIST: mode } = environment
   let listening = false
   const telemetry = await startGatewayTelemetry(environment, logger)
   const { tracing } = telemetry
@@ -116,7 +113,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     onStop('health server', health.stop)
   }
 
-  const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
+  const buckets = await openBuckets(nats, replicas)
   const { now, stop: stopClock } = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
   onStop('clock', stopClock)
   const store = createStore(nats)
@@ -124,7 +121,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
+  const revocationsBucket = await openRevocationsBucket(nats, replicas)
   const security = createSecurityEvents({ logger, registry })
   const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   onStop('revocations', revocations.stop)
@@ -151,7 +148,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
-  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const planBuckets = await openPlanBuckets(nats, replicas)
   const keyMetrics = createKeyMetrics(registry)
   const apiKeys = await watchApiKeys({
     bucket: planBuckets.usagePlans,
@@ -229,8 +226,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const sockets = socketLimitsOf(environment)
   const { expiryGraceMs, drainMs } = sockets
   const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
-  const mode = environment.GRAPHQL_SAFELIST
-  const safelist = await openSafelist({ mode, nats, replicas: environment.NATS_REPLICAS, logger, onStop })
+  const documentLimits = documentLimitsOf(environment)
+  const { tokensMax } = documentLimits
+  const safelist = await openSafelist({ mode, tokensMax, nats, replicas, logger, onStop })
   const graphql = createGraphql({
     accounts,
     events,
@@ -257,6 +255,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     safelist,
     sockets,
     limits,
+    documentLimits,
     crossOrigin,
     tracing,
   })

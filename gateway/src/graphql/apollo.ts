@@ -19,7 +19,7 @@ import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
-import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
+import { DOCUMENT_LENGTH_MAX, type DocumentLimits, limitDocuments } from './document-limits.js'
 import type { Entries, Entry } from './entries.js'
 import { errorCodeOf } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
@@ -36,6 +36,7 @@ import { variableFaults } from './variable-faults.js'
 export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly entries: Entries
   readonly contextOf: (
@@ -84,7 +85,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
         if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
-        refuseSubscription(options.schema, request)
+        refuseSubscription(options, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
@@ -100,6 +101,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
 const createApollo = ({
   schema,
   introspection,
+  documentLimits,
   formatError,
   known,
   safelist,
@@ -117,8 +119,8 @@ const createApollo = ({
     // The process's own life decides when it ends.
     stopOnTerminationSignals: false,
     nodeEnv: 'production',
-    parseOptions: { maxTokens: TOKENS_MAX },
-    validationRules: [documentLimits],
+    parseOptions: { maxTokens: documentLimits.tokensMax },
+    validationRules: [limitDocuments(documentLimits)],
     formatError: (_formatted, error) => formatError(error),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
@@ -191,11 +193,11 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
 
 /** On one that the library's validation throws at, every client would be told of a fault of ours. */
 const refuseSubscription = (
-  schema: GraphQLSchema,
+  { schema, documentLimits }: Pick<ApolloOptions, 'schema' | 'documentLimits'>,
   { body, query }: { body: unknown; query: unknown },
 ): void => {
   const { query: text } = (body ?? query ?? {}) as { query?: unknown }
-  const fault = subscriptionFault(schema, text)
+  const fault = subscriptionFault(schema, text, documentLimits.tokensMax)
   if (!fault) return
   throw new GraphQLError(fault.message, {
     extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, headers: new HeaderMap() } },

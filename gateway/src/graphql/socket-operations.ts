@@ -21,6 +21,7 @@ import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
+import type { DocumentLimits } from './document-limits.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
 import { errorCodeOf } from './graphql-errors.js'
 import { beginSocketOperation, endOperation } from './operation-traces.js'
@@ -40,6 +41,7 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   readonly safelist: Safelist | undefined
   readonly tokens: TokenVerifier
   readonly admission: Pick<Admission, 'enterFrom'>

@@ -8,7 +8,6 @@ import {
   type ValidationRule,
   validate,
 } from 'graphql'
-import { TOKENS_MAX } from './document-limits.js'
 
 /**
  * A subscription follows one field, whatever its variables say: the specification (of September 2025, 5.2.4.1) allows neither
@@ -52,13 +51,17 @@ export const validationFaults = (
   return conditional.length > 0 ? conditional : validate(schema, document, rules)
 }
 
-/** The same of a text whose validation is the library's own affair. */
-export const subscriptionFault = (schema: GraphQLSchema, query: unknown): GraphQLError | undefined => {
+/** The same of a text whose validation is the library's own affair. @param tokensMax of the text; a longer one has none */
+export const subscriptionFault = (
+  schema: GraphQLSchema,
+  query: unknown,
+  tokensMax: number,
+): GraphQLError | undefined => {
   // Few texts have both words, so that few are parsed twice; between a sign and its word there may be blanks and comments.
   if (typeof query !== 'string' || !query.includes('subscription') || !/skip|include/.test(query))
     return undefined
   try {
-    const document = parse(query, { maxTokens: TOKENS_MAX })
+    const document = parse(query, { maxTokens: tokensMax })
     return validate(schema, document, [unconditionalSubscriptions])[0]
   } catch {
     // What cannot be parsed, the library says best.

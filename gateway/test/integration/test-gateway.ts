@@ -25,6 +25,7 @@ import { createCrossOrigin } from '../../src/cross-origin.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
+import type { DocumentLimits } from '../../src/graphql/document-limits.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import { openSafelist } from '../../src/graphql/open-safelist.js'
 import type { SafelistMode } from '../../src/graphql/safelist.js'
@@ -121,6 +122,7 @@ export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAt
 
 export interface TestGatewayOptions {
   readonly limits?: Partial<HttpLimits>
+  readonly documentLimits?: Partial<DocumentLimits>
   readonly sockets?: Partial<SocketLimits>
   /** Pages of these may call. */
   readonly origins?: readonly string[]
@@ -248,6 +250,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     connections,
     addressOf: clientAddresses.of,
     sockets: { ...SOCKET_LIMITS, ...options.sockets },
+    documentLimits: options.documentLimits ?? {},
     limits,
     crossOrigin,
   })

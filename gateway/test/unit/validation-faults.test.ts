@@ -29,7 +29,7 @@ describe('a subscription that may be left out', () => {
   for (const [name, text] of Object.entries(conditional)) {
     it(`is a fault of the document: ${name}`, () => {
       assert.match(validationFaults(schema, parse(text), specifiedRules)[0]?.message ?? '', /neither @skip/)
-      assert.match(subscriptionFault(schema, text)?.message ?? '', /neither @skip/)
+      assert.match(subscriptionFault(schema, text, 100)?.message ?? '', /neither @skip/)
     })
   }
 
@@ -41,14 +41,14 @@ describe('a subscription that may be left out', () => {
       `subscription S { ${FOLLOWED} ${RESTED} } query Q($w: Boolean!) { ...A } fragment A on Query { a @skip(if: $w) }`,
     ]) {
       assert.deepEqual(validationFaults(schema, parse(text), specifiedRules), [], text)
-      assert.equal(subscriptionFault(schema, text), undefined, text)
+      assert.equal(subscriptionFault(schema, text, 100), undefined, text)
     }
   })
 
   it('leaves every other fault to the rules', () => {
     const [fault] = validationFaults(schema, parse('subscription { nothing }'), specifiedRules)
     assert.match(fault?.message ?? '', /nothing/)
-    assert.equal(subscriptionFault(schema, 'subscription { @skip'), undefined)
-    assert.equal(subscriptionFault(schema, 7), undefined)
+    assert.equal(subscriptionFault(schema, 'subscription { @skip', 100), undefined)
+    assert.equal(subscriptionFault(schema, 7, 100), undefined)
   })
 })
