@@ -29,6 +29,7 @@ import { answerTypeOf } from './operation-door.js'
 import { beginOperation, endOperation } from './operation-traces.js'
 import { askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
 import { requestError } from './request-context.js'
+import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
@@ -84,6 +85,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
+        refuseOtherFields(request.body)
         if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
         refuseSubscription(options, request)
         const entry = await entries.of(request.raw)
@@ -180,6 +182,14 @@ const refuseLongDocument = (body: unknown): void => {
   const { query } = (body ?? {}) as { query?: unknown }
   if (typeof query !== 'string' || query.length <= DOCUMENT_LENGTH_MAX) return
   throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
+}
+
+const refuseOtherFields = (body: unknown): void => {
+  try {
+    refuseUnknownFields(body)
+  } catch (error) {
+    throw error instanceof VotestreamError ? requestError(error) : error
+  }
 }
 
 /** Before anything is executed: the library finds out only when it has an answer that nobody accepts. */

@@ -23,8 +23,9 @@ import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import type { DocumentLimits } from './document-limits.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
-import { errorCodeOf } from './graphql-errors.js'
+import { asGraphqlError, errorCodeOf } from './graphql-errors.js'
 import { beginSocketOperation, endOperation } from './operation-traces.js'
+import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
@@ -113,6 +114,7 @@ export const createSocketOperations = (
   /** A document that is refused costs one request: it had to be read. */
   const readOperation = (context: SocketContext, payload: SubscribePayload) => {
     try {
+      refuseUnknownFields(payload)
       return operationOf(payload)
     } catch (error) {
       const entered = enter(context, 1)
@@ -295,8 +297,3 @@ const withErrors = (
 ): FormattedExecutionResult =>
   // What was executed is an object or null.
   ({ ...rest, ...(errors ? { errors: errors.map(formatError) } : {}) }) as FormattedExecutionResult
-
-const asGraphqlError = (error: unknown): GraphQLError => {
-  const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
-  return new GraphQLError(originalError.message, { originalError })
-}

@@ -225,6 +225,27 @@ describe('GraphQL over HTTP', () => {
     assert.equal(long.json().errors[0].extensions.code, 'PAYLOAD_TOO_LARGE')
   })
 
+  it('takes the four fields of a request, and refuses any other by its name', async () => {
+    const query = '{ __typename }'
+    for (const more of [
+      {},
+      { operationName: null, variables: null, extensions: null },
+      { operationName: undefined, variables: {}, extensions: { clientLibrary: { name: 'a', version: '1' } } },
+    ]) {
+      assert.deepEqual((await post({ query, ...more })).json(), { data: { __typename: 'Query' } })
+    }
+    for (const field of ['variable', 'id', 'documentId', 'operationType', 'constructors', '']) {
+      const answer = await post({ query, [field]: 'x', another: 1 })
+      assert.equal(answer.statusCode, 400)
+      const { code, fields } = answer.json().errors[0].extensions
+      assert.equal(code, 'INVALID_FIELDS')
+      assert.deepEqual(
+        fields.map((fault: { field: string }) => fault.field),
+        [field, 'another'],
+      )
+    }
+  })
+
   it('answers one operation with a bounded number of timelines and lists', async () => {
     const times = (count: number, of: string) =>
       post(

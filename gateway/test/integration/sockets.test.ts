@@ -108,6 +108,22 @@ describe('GraphQL over WebSocket', () => {
     assert.equal((await ask(client, '{ events { nodes { name } } }')).errors, undefined)
   })
 
+  it('refuses a field of an operation that there is not, by its name', async () => {
+    const client = connect(gateway.userToken(9))
+    const asked = { query: '{ __typename }', variable: { id: event.id } }
+    const refused = async () => {
+      for await (const _result of client.iterate(asked)) assert.fail('was answered')
+    }
+    await assert.rejects(refused, (errors: { extensions: Record<string, unknown> }[]) => {
+      assert.equal(errors[0]?.extensions.code, 'INVALID_FIELDS')
+      assert.deepEqual(errors[0]?.extensions.fields, [
+        { field: 'variable', message: 'is not a field of a GraphQL request' },
+      ])
+      return true
+    })
+    assert.deepEqual((await ask(client, '{ __typename }')).data, { __typename: 'Query' })
+  })
+
   it('takes a vote with the attempt and the trace that the operation names', async () => {
     const client = connect(gateway.userToken(31))
     const query = 'mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'

@@ -137,6 +137,10 @@ export const graphqlAttacks: readonly Attack[] = [
   operation('two operations without a name', '400 GRAPHQL_VALIDATION_FAILED', () => ({
     query: '{ me { id } } { me { id } }',
   })),
+  operation('a field beside those of a request', '400 INVALID_FIELDS', (place) => ({
+    ...voteOperation(place),
+    isAdmin: true,
+  })),
   operation('no document', '400 INVALID_REQUEST', () => ({})),
   operation('a document that is a number', '400 INVALID_REQUEST', () => ({ query: 7 })),
   operation('variables that are a text', '400 INVALID_REQUEST', (place) => ({

@@ -139,15 +139,27 @@ export const socketAttacks: readonly Attack[] = [
       ),
     ],
   ),
-  refusedOperation('a subscription that leaves itself out, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
-    init(place),
-    subscribe('a', 'subscription($id: ID!) { leaderboardChanged(eventId: $id) @skip(if: true) { version } }', {
-      id: place.event.id,
-    }),
-  ]),
+  refusedOperation(
+    'a subscription that leaves itself out, on a socket',
+    'GRAPHQL_VALIDATION_FAILED',
+    (place) => [
+      init(place),
+      subscribe(
+        'a',
+        'subscription($id: ID!) { leaderboardChanged(eventId: $id) @skip(if: true) { version } }',
+        {
+          id: place.event.id,
+        },
+      ),
+    ],
+  ),
   refusedOperation('the schema, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
     init(place),
     subscribe('a', '{ __schema { types { name } } }'),
+  ]),
+  refusedOperation('a field beside those of an operation, on a socket', 'INVALID_FIELDS', (place) => [
+    init(place),
+    { id: 'a', type: 'subscribe', payload: { ...voteOperation(place), isAdmin: true } },
   ]),
   refusedOperation('more operations at once than a socket may have', 'RATE_LIMITED', (place) => [
     init(place),
