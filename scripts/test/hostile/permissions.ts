@@ -16,9 +16,8 @@ export const permissionAttacks: readonly Attack[] = [
   },
   {
     name: 'a vote with the token of a visitor',
-    expect: '403 WRONG_SCOPE',
-    send: (place) =>
-      place.graphql(voteOperation(place), { token: place.viewer }).then((text) => text.replace('200', '403')),
+    expect: '200 WRONG_SCOPE',
+    send: (place) => place.graphql(voteOperation(place), { token: place.viewer }),
   },
   {
     name: 'a vote in the name of somebody else',
