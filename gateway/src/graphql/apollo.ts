@@ -20,6 +20,7 @@ import { toVotestreamError } from '../problems.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, type DocumentLimits, limitDocuments } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import type { Entries, Entry } from './entries.js'
 import { errorCodeOf } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
@@ -86,8 +87,8 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
         refuseOtherFields(request.body)
+        refuseDocument(options, request)
         if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
-        refuseSubscription(options, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw requestError(entry.refusal)
         const settle = (cost: number) => entries.settle(request.raw, cost)
@@ -201,18 +202,22 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
   })
 }
 
-/** On one that the library's validation throws at, every client would be told of a fault of ours. */
-const refuseSubscription = (
+/** What the library would fail at, so that every client was told of a fault of ours. */
+const refuseDocument = (
   { schema, documentLimits }: Pick<ApolloOptions, 'schema' | 'documentLimits'>,
   { body, query }: { body: unknown; query: unknown },
 ): void => {
   const { query: text } = (body ?? query ?? {}) as { query?: unknown }
-  const fault = subscriptionFault(schema, text, documentLimits.tokensMax)
-  if (!fault) return
-  throw new GraphQLError(fault.message, {
-    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, headers: new HeaderMap() } },
-  })
+  if (typeof text !== 'string') return
+  const { tokensMax } = documentLimits
+  const shape = shapeFault(text, tokensMax)
+  if (shape !== undefined) throw documentError('GRAPHQL_PARSE_FAILED', shape)
+  const fault = subscriptionFault(schema, text, tokensMax)
+  if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message)
 }
+
+const documentError = (code: string, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code, http: { status: 400, headers: new HeaderMap() } } })
 
 /** The integration makes a URL of the Host header, which may hold anything. */
 const isBadHost = (error: Error & { code?: string }): boolean => error.code === 'ERR_INVALID_URL'

@@ -16,6 +16,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type DocumentLimits, limitDocuments } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
 import { type Asked, registeredText, type Safelist } from './safelist.js'
@@ -121,11 +122,11 @@ const sharedText = (
 }
 
 const parseDocument = (query: string, { tokensMax }: DocumentLimits): DocumentNode => {
+  const fault = shapeFault(query, tokensMax)
+  if (fault !== undefined) throw documentError('GRAPHQL_PARSE_FAILED', fault)
   try {
     return parse(query, { maxTokens: tokensMax })
   } catch (error) {
-    // The parser calls itself for each level.
-    if (error instanceof RangeError) throw documentError('GRAPHQL_PARSE_FAILED', 'The document is too deep.')
     if (!(error instanceof GraphQLError)) throw error
     throw documentError('GRAPHQL_PARSE_FAILED', error.message, error)
   }

@@ -4,6 +4,7 @@ import { isTextHash } from '@votestream/schema/registered-operation'
 import { type DocumentNode, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { DOCUMENT_LIMITS } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import type { RegisteredOperations } from './registered-operations.js'
 
 /** `only`: operations that are not registered do not run. */
@@ -94,6 +95,7 @@ export const registeredText = (safelist: Safelist, asked: Asked): string => {
 
 /** None of what is no document, or a deeper one than can be read. */
 const operationIds = (text: string, tokensMax: number): readonly string[] => {
+  if (shapeFault(text, tokensMax) !== undefined) return []
   try {
     return operationTexts(parse(text, { maxTokens: tokensMax })).map(({ id }) => id)
   } catch {

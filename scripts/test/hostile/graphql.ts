@@ -53,8 +53,13 @@ const mutationByGet = (name: string, own: (place: Place) => Record<string, strin
 
 export const graphqlAttacks: readonly Attack[] = [
   tooMuch('a query 50 deep', /may be 20 deep/, nested(50)),
-  tooMuch('a query 2,500 deep, with as many words as a document may have', /may be 20 deep/, nested(2_500)),
-  query('a query 5,000 deep', '400 GRAPHQL_PARSE_FAILED', nested(5_000)),
+  tooMuch('a query 2,500 deep', /brackets 250 deep/, nested(2_500)),
+  tooMuch('a query 100,000 deep', /brackets 250 deep/, nested(100_000)),
+  tooMuch(
+    'a type of 4,000 lists',
+    /brackets 250 deep/,
+    `query ($a: ${'['.repeat(4_000)}Int${']'.repeat(4_000)}) { __typename @skip(if: $a) }`,
+  ),
   tooMuch('1,001 fields', /may have 1000 fields/, `{ ${times(1_001, () => '__typename')} }`),
   tooMuch('201 aliases', /may have 200 aliases/, `{ ${times(201, (at) => `a${at}: __typename`)} }`),
   tooMuch('10,000 tokens', /more that 9000 tokens/, `{ ${'__typename '.repeat(10_000)} }`),
