@@ -34,7 +34,7 @@ const times = (count: number, text: (at: number) => string): string =>
 
 const mutationByGet = (name: string, own: (place: Place) => Record<string, string>): Attack => ({
   name,
-  expect: ['405 BAD_REQUEST', '405 METHOD_NOT_ALLOWED', '400 BAD_REQUEST', '405'],
+  expect: '405 METHOD_NOT_ALLOWED',
   send(place) {
     const { query, variables } = voteOperation(place)
     const asked = new URLSearchParams({
@@ -118,7 +118,7 @@ export const graphqlAttacks: readonly Attack[] = [
       return /did you mean/i.test(body) ? body : 'not told'
     },
   },
-  operation('a list of operations', ['400 BAD_REQUEST', '400 INVALID_REQUEST'], (place) => [
+  operation('a list of operations', '400 INVALID_REQUEST', (place) => [
     voteOperation(place),
     voteOperation(place),
   ]),
@@ -129,25 +129,20 @@ export const graphqlAttacks: readonly Attack[] = [
   })),
   operation(
     'a mutation as text',
-    ['400 BAD_REQUEST', '415 UNSUPPORTED_MEDIA_TYPE', '415'],
+    '415 UNSUPPORTED_MEDIA_TYPE',
     (place) => JSON.stringify(voteOperation(place)),
     {
       'content-type': 'text/plain',
     },
   ),
-  operation(
-    'a mutation as a form',
-    ['400 BAD_REQUEST', '415 UNSUPPORTED_MEDIA_TYPE', '415'],
-    () => 'query=mutation',
-    {
-      'content-type': 'application/x-www-form-urlencoded',
-    },
-  ),
+  operation('a mutation as a form', '415 UNSUPPORTED_MEDIA_TYPE', () => 'query=mutation', {
+    'content-type': 'application/x-www-form-urlencoded',
+  }),
   operation('a subscription over HTTP', '400 INVALID_REQUEST', ({ event }) => ({
     query: 'subscription($id: ID!) { leaderboardChanged(eventId: $id) { version } }',
     variables: { id: event.id },
   })),
-  operation('an operation that is not in the document', ['400 OPERATION_RESOLUTION_FAILURE'], () => ({
+  operation('an operation that is not in the document', '400 OPERATION_RESOLUTION_FAILURE', () => ({
     query: 'query A { me { id } }',
     operationName: 'B',
   })),
@@ -164,31 +159,23 @@ export const graphqlAttacks: readonly Attack[] = [
     query: voteOperation(place).query,
     variables: 'x',
   })),
-  operation(
-    'a hash that nobody stored',
-    ['200 PERSISTED_QUERY_NOT_FOUND', '400 PERSISTED_QUERY_NOT_FOUND'],
-    () => ({
-      extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } },
-    }),
-  ),
+  operation('a hash that nobody stored', '200 PERSISTED_QUERY_NOT_FOUND', () => ({
+    extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } },
+  })),
   operation('variables with __proto__', '400 INVALID_JSON', (place) =>
     JSON.stringify(voteOperation(place)).replace('"input":{', '"input":{"__proto__":{"eventId":"x"},'),
   ),
   operation('variables with two fields of one name', '400 INVALID_JSON', (place) =>
     JSON.stringify(voteOperation(place)).replace('"input":{', `"input":{"eventId":"${place.other.id}",`),
   ),
-  operation(
-    'a vote with a field of somebody else',
-    ['200 BAD_USER_INPUT', '400 BAD_USER_INPUT', '400 INVALID_FIELDS'],
-    (place) => {
-      const { query: text, variables } = voteOperation(place) as {
-        query: string
-        variables: { input: object }
-      }
-      return { query: text, variables: { input: { ...variables.input, userId: place.voter().userId } } }
-    },
-  ),
-  operation('an identifier that is a number beyond all', ['200 INVALID_ID', '400 BAD_USER_INPUT'], () => ({
+  operation('a vote with a field of somebody else', '400 INVALID_FIELDS', (place) => {
+    const { query: text, variables } = voteOperation(place) as {
+      query: string
+      variables: { input: object }
+    }
+    return { query: text, variables: { input: { ...variables.input, userId: place.voter().userId } } }
+  }),
+  operation('an identifier that is a number beyond all', '200 INVALID_ID', () => ({
     query: 'query($id: ID!) { event(id: $id) { id } }',
     variables: { id: Number.MAX_SAFE_INTEGER },
   })),
