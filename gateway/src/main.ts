@@ -30,10 +30,10 @@ import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { limitsOf, readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
-import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
+import { documentLimitsOf, hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGraphql } from './graphql/graphql.js'
 import { openSafelist } from './graphql/open-safelist.js'
 import { guardAccounts } from './guarded-accounts.js'
@@ -47,6 +47,7 @@ import { createOpenCounts } from './live/open-counts.js'
 import { openLivePage } from './live-page.js'
 import { createLoginThrottle } from './login-throttle.js'
 import { createPasswords } from './passwords.js'
+import { createRedisLogins } from './redis-logins.js'
 import { rememberIds } from './remembered-ids.js'
 import { createRequestLog } from './request-log.js'
 import { createRequestTraces } from './request-traces.js'
@@ -54,6 +55,7 @@ import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
+import { shareLogins } from './shared-logins.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { startGatewayTelemetry } from './telemetry.js'
@@ -78,7 +80,8 @@ const logger = createServiceLogger('gateway', environment)
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) return runWorkers({ environment, logger, onStop })
-  const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { SHARDS: shards, NATS_REPLICAS: replicas, GRAPHQL_SAFELIST: mode } = environment
   let listening = false
   const telemetry = await startGatewayTelemetry(environment, logger)
   const { tracing } = telemetry
@@ -111,7 +114,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     onStop('health server', health.stop)
   }
 
-  const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
+  const buckets = await openBuckets(nats, replicas)
   const { now, stop: stopClock } = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
   onStop('clock', stopClock)
   const store = createStore(nats)
@@ -119,29 +122,34 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
-  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const revocationsBucket = await openRevocationsBucket(nats, replicas)
+  const security = createSecurityEvents({ logger, registry })
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   onStop('revocations', revocations.stop)
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
   const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
-  const security = createSecurityEvents({ logger, registry })
   const tokens = watchTokens(
     createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
     security,
   )
   if (keysFile !== undefined) {
-    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+    onStop(
+      'keys',
+      followSigningKeys(secrets, { file: keysFile, logger, security, onChange: tokens.useSecrets }),
+    )
   }
+  const counts = createRedisLogins(redis, environment.ID_SECRET)
+  const throttle = shareLogins({ own: createLoginThrottle(), counts, logger })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
-    { throttle: createLoginThrottle(), security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
+    { throttle, security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
   )
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
-  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const planBuckets = await openPlanBuckets(nats, replicas)
   const keyMetrics = createKeyMetrics(registry)
   const apiKeys = await watchApiKeys({
     bucket: planBuckets.usagePlans,
@@ -216,11 +224,12 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     recent: createRecentWindows({ redis, shards }),
     archived: createArchivedWindows(archive),
   })
-  const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
-  const drainMs = environment.DRAIN_SECONDS * 1_000
+  const sockets = socketLimitsOf(environment)
+  const { expiryGraceMs, drainMs } = sockets
   const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
-  const mode = environment.GRAPHQL_SAFELIST
-  const safelist = await openSafelist({ mode, nats, replicas: environment.NATS_REPLICAS, logger, onStop })
+  const documentLimits = documentLimitsOf(environment)
+  const { tokensMax } = documentLimits
+  const safelist = await openSafelist({ mode, tokensMax, nats, replicas, logger, onStop })
   const graphql = createGraphql({
     accounts,
     events,
@@ -245,17 +254,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     addressOf: clientAddresses.of,
     introspection: environment.NODE_ENV !== 'production',
     safelist,
-    sockets: {
-      operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
-      expiryGraceMs,
-      drainMs,
-      // Each worker has its share: connections are handed to them in turn.
-      perSecondMax: Math.max(1, Math.floor(environment.SOCKETS_PER_SECOND_MAX / environment.GATEWAY_WORKERS)),
-      idleMs: environment.SOCKET_IDLE_SECONDS * 1_000,
-      lifeMs: environment.SOCKET_LIFE_SECONDS * 1_000,
-      stages: environment.WEBSOCKET_STAGES,
-    },
+    sockets,
     limits,
+    documentLimits,
     crossOrigin,
     tracing,
   })

@@ -18,6 +18,7 @@ import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
+import { DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js'
 import { createEntries } from './entries.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createKnownOperations } from './known-operations.js'
@@ -39,6 +40,7 @@ export type GraphqlOptions = SchemaDeps &
     readonly connections: LiveConnections
     readonly addressOf: ClientAddresses['of']
     readonly limits?: Partial<HttpLimits>
+    readonly documentLimits?: Partial<DocumentLimits>
     /** By default pages of other hosts may open no socket. */
     readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
@@ -62,6 +64,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     options
   const { safelist, crossOrigin = createCrossOrigin([]), tracing = NO_TRACING } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
+  const documentLimits = { ...DOCUMENT_LIMITS, ...options.documentLimits }
   const schema = createSchema(options)
   const formatError = createErrorFormat(logger, security)
   const createContext = createContexts(options)
@@ -78,7 +81,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     })
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
-  const documents = { schema, introspection, safelist }
+  const documents = { schema, introspection, documentLimits, safelist }
   const executing = { ...documents, formatError, createContext, tracing }
   const serving = { ...executing, tokens, admission, broadcasts, logger }
   const traces = createRequestTraces(tracing)

@@ -19,9 +19,11 @@ import type { LiveConnections } from '../live/open-counts.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
+import type { DocumentLimits } from './document-limits.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
-import { errorCodeOf, type FormatError, withErrors } from './graphql-errors.js'
+import { asGraphqlError, errorCodeOf, type FormatError, withErrors } from './graphql-errors.js'
 import { beginSocketOperation, endOperation } from './operation-traces.js'
+import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
@@ -38,6 +40,7 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   readonly safelist: Safelist | undefined
   readonly tokens: TokenVerifier
   readonly admission: Pick<Admission, 'enterFrom'>
@@ -114,6 +117,7 @@ export const createSocketOperations = (
   /** A document that is refused costs one request: it had to be read. */
   const readOperation = (context: SocketContext, payload: SubscribePayload) => {
     try {
+      refuseUnknownFields(payload)
       return operationOf(payload)
     } catch (error) {
       const entered = enter(context, 1)
@@ -284,8 +288,3 @@ const expiryOf = (
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
-
-const asGraphqlError = (error: unknown): GraphQLError => {
-  const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
-  return new GraphQLError(originalError.message, { originalError })
-}
