@@ -32,10 +32,18 @@ export interface TemporarySystem {
   makePerson(username?: string): Promise<Person>
   /** Many who have a token and no password. */
   makeVoters(count: number): Promise<Pick<Person, 'userId' | 'token'>[]>
+  /** Of the private ports. */
+  readonly metricsPorts: Readonly<Record<ServiceName, number>>
+  /** With which a command finds this system. */
+  variables(): NodeJS.ProcessEnv
+  /** Of a service's process, as it is now: the supervisor starts one that died again. */
+  pidOf(service: ServiceName): number
   /** Ends the gateway as a crash would; the supervisor starts it again. */
   killGateway(): void
   stop(): Promise<void>
 }
+
+export type ServiceName = 'gateway' | 'ingest' | 'processor'
 
 const execute = promisify(execFile)
 
@@ -71,9 +79,25 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
   const client = createClient(base, 30_000)
+  const variables = (): NodeJS.ProcessEnv => {
+    const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
+    return { ...variablesForTests(), ...Object.fromEntries(own) }
+  }
+  const pidOf = (service: ServiceName): number => {
+    const child = readProcessRecord(folder)?.children.find(({ name }) => name === service)
+    if (!child) throw new Error(`there is no ${service}`)
+    return child.pid
+  }
   return {
     base,
     client,
+    variables,
+    pidOf,
+    metricsPorts: {
+      gateway: environment.GATEWAY_METRICS_PORT,
+      ingest: environment.INGEST_METRICS_PORT,
+      processor: environment.PROCESSOR_METRICS_PORT,
+    },
     admin: { username: secrets.adminUsername, password: secrets.adminPassword },
     applicationToken,
     makeViewerToken: (ttlSeconds) => tokens.issue({ scopes: ['results:read'], ttlSeconds }),
@@ -91,10 +115,9 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
       return { username, password, userId: login.user_id, token: login.token }
     },
     async makeVoters(count) {
-      const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
       const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
       const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
-        env: { ...variablesForTests(), ...Object.fromEntries(own) },
+        env: variables(),
         maxBuffer: OUTPUT_BYTES_MAX,
       })
       return stdout
@@ -105,11 +128,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
           return { userId, token }
         })
     },
-    killGateway() {
-      const child = readProcessRecord(folder)?.children.find(({ name }) => name === 'gateway')
-      if (!child) throw new Error('there is no gateway to kill')
-      process.kill(child.pid, 'SIGKILL')
-    },
+    killGateway: () => process.kill(pidOf('gateway'), 'SIGKILL'),
     async stop() {
       await system.stop()
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })
