@@ -55,18 +55,19 @@ const CASES: readonly Case[] = [
     }
   }),
   {
-    name: 'ErrorBudgetBurnsVeryFast not for what lasts two minutes, and its end soon after what lasted an hour',
+    name: 'ErrorBudgetBurnsVeryFast not for what lasts four minutes, and its end soon after what lasted an hour',
     stretches: [
       { minutes: HOUR, burn: 0 },
-      { minutes: 2, burn: 24 },
+      // Enough for the five minutes of the short window, and not for the hour.
+      { minutes: 4, burn: 40 },
       { minutes: HOUR, burn: 0 },
       { minutes: HOUR, burn: 17 },
       { minutes: 10, burn: 0 },
     ],
     expected: [
-      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 62, fires: false },
-      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 182, fires: true },
-      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 190, fires: false },
+      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 64, fires: false },
+      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 184, fires: true },
+      { alert: 'ErrorBudgetBurnsVeryFast', atMinutes: 192, fires: false },
     ],
     everySeconds: 30,
   },

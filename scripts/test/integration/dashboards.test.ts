@@ -61,7 +61,7 @@ describe('the dashboards over a running system', () => {
   const TOLD_IN_TROUBLE = ['votestream_shard_halted']
 
   for (const { title, panels, templating, annotations } of readDashboards()) {
-    it(`${title}: every query of every panel has data, whatever is chosen above them`, async function () {
+    it(`${title}: every query of every panel has data`, async function () {
       this.timeout(120_000)
       const variables = templating.list.filter(({ type }) => type === 'query')
       const queries = panels.flatMap(({ title: panel, targets = [] }) =>
