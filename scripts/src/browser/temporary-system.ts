@@ -33,17 +33,15 @@ export interface TemporarySystem {
   /** Many who have a token and no password. */
   makeVoters(count: number): Promise<Pick<Person, 'userId' | 'token'>[]>
   /** Of the private ports. */
-  readonly metricsPorts: Readonly<Record<ServiceName, number>>
+  readonly metricsPorts: Readonly<Record<'gateway' | 'ingest' | 'processor', number>>
   /** With which a command finds this system. */
-  variables(): NodeJS.ProcessEnv
+  readonly variables: NodeJS.ProcessEnv
   /** Of a service's process, as it is now: the supervisor starts one that died again. */
-  pidOf(service: ServiceName): number
+  pidOf(name: string): number
   /** Ends the gateway as a crash would; the supervisor starts it again. */
   killGateway(): void
   stop(): Promise<void>
 }
-
-export type ServiceName = 'gateway' | 'ingest' | 'processor'
 
 const execute = promisify(execFile)
 
@@ -59,8 +57,8 @@ const PORTS = [
   'PROCESSOR_METRICS',
 ]
 
-/** @param variables for its services, beside those that make it temporary */
-export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
+/** @param added for its services, beside those that make it temporary */
+export const startTemporarySystem = async (added: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
   const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
   for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
@@ -69,7 +67,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     root: repositoryRoot(),
     environment,
     signal: new AbortController().signal,
-    variables: { ...variablesForTests(), ...variables },
+    variables: { ...variablesForTests(), ...added },
     say: () => undefined,
   })
   const secrets = await readSecrets(folder)
@@ -79,13 +77,11 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
   const client = createClient(base, 30_000)
-  const variables = (): NodeJS.ProcessEnv => {
-    const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
-    return { ...variablesForTests(), ...Object.fromEntries(own) }
-  }
-  const pidOf = (service: ServiceName): number => {
-    const child = readProcessRecord(folder)?.children.find(({ name }) => name === service)
-    if (!child) throw new Error(`there is no ${service}`)
+  const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
+  const variables: NodeJS.ProcessEnv = { ...variablesForTests(), ...added, ...Object.fromEntries(own) }
+  const pidOf = (name: string): number => {
+    const child = readProcessRecord(folder)?.children.find((each) => each.name === name)
+    if (!child) throw new Error(`there is no ${name}`)
     return child.pid
   }
   return {
@@ -117,7 +113,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     async makeVoters(count) {
       const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
       const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
-        env: variables(),
+        env: variables,
         maxBuffer: OUTPUT_BYTES_MAX,
       })
       return stdout

@@ -13,7 +13,7 @@ export const startProber = async (
   const child = spawn(
     process.execPath,
     [command, '--checks-per-hour', '7200', '--checks', '600', '--metrics-port', String(metricsPort)],
-    { env: system.variables(), stdio: ['ignore', 'ignore', 'inherit'] },
+    { env: system.variables, stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const answers = () =>
