@@ -27,6 +27,8 @@ export interface TemporarySystem {
   readonly dataDir: string
   /** What the commands of this system are given. */
   readonly variables: NodeJS.ProcessEnv
+  /** Of the private ports. */
+  readonly metricsPorts: Readonly<Record<'gateway' | 'ingest' | 'processor', number>>
   /** `/metrics` of a service. */
   metricsOf(service: 'gateway' | 'ingest' | 'processor'): Promise<string>
   /** Of a process that runs. */
@@ -60,8 +62,8 @@ const PORTS = [
   'PROCESSOR_METRICS',
 ]
 
-/** @param variables for its services, beside those that make it temporary */
-export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
+/** @param added for its services, beside those that make it temporary */
+export const startTemporarySystem = async (added: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
   const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
   for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
@@ -70,7 +72,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     root: repositoryRoot(),
     environment,
     signal: new AbortController().signal,
-    variables: { ...variablesForTests(), ...variables },
+    variables: { ...variablesForTests(), ...added },
     say: () => undefined,
   })
   const secrets = await readSecrets(folder)
@@ -80,7 +82,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
   const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
-  const commandVariables: NodeJS.ProcessEnv = { ...variablesForTests(), ...Object.fromEntries(own) }
+  const variables: NodeJS.ProcessEnv = { ...variablesForTests(), ...added, ...Object.fromEntries(own) }
   const pidOf = (name: string): number => {
     const child = readProcessRecord(folder)?.children.find((each) => each.name === name)
     if (!child) throw new Error(`there is no ${name}`)
@@ -95,7 +97,8 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   return {
     base,
     dataDir: folder,
-    variables: commandVariables,
+    variables,
+    metricsPorts,
     pidOf,
     async metricsOf(service) {
       return (await fetch(`http://127.0.0.1:${metricsPorts[service]}/metrics`)).text()
@@ -128,7 +131,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     async makeVoters(count) {
       const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
       const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
-        env: commandVariables,
+        env: variables,
         maxBuffer: OUTPUT_BYTES_MAX,
       })
       return stdout
