@@ -61,7 +61,7 @@ const collectFields = (
   path: string,
   report: Report,
 ): void => {
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     report(path, `must be a ${typeName}`)
     return
   }

@@ -158,6 +158,15 @@ describe('GraphQL over HTTP', () => {
       'opensAt',
     ])
     assert.ok(!answer.body.includes('soon'))
+    // An input of which nothing is required can only be of a wrong type as a whole.
+    for (const input of [[], 7, 'a', true]) {
+      const query = 'mutation ($input: RevokeTokensInput!) { revokeTokens(input: $input) }'
+      const refused = await post({ query, variables: { input } }, token())
+      assert.deepEqual(refused.json().errors[0].extensions, {
+        code: 'INVALID_FIELDS',
+        fields: [{ field: 'input', message: 'must be a RevokeTokensInput' }],
+      })
+    }
   })
 
   it('lets a query through by GET, and one that was stored by its hash', async () => {
