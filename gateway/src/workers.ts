@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startHealthServer } from '@votestream/infra/health-server'
 import type { Lifecycle } from '@votestream/infra/lifecycle'
 import type { Logger } from '@votestream/infra/logging'
-import { AggregatorRegistry, type Registry } from 'prom-client'
+import type { MetricSource } from '@votestream/infra/metrics/families'
+import { answerPages, createWorkerPages } from './worker-pages.js'
 
 /** Whether this process only looks after others, which do the work behind the one port. */
 export const isPrimary = (workers: number): boolean => workers > 1 && cluster.isPrimary
@@ -36,18 +37,20 @@ export const runWorkers = async ({
   onStop,
 }: WorkersOptions): Promise<void> => {
   const reports = new Map<Worker, Report>()
-  const all = new AggregatorRegistry()
+  const pages = createWorkerPages()
   let stopping = false
 
   const fork = (): void => {
     const worker = cluster.fork()
     reports.set(worker, { missing: ['starting'] })
-    // Among the messages of the metrics' own protocol, a report is known by its shape.
+    pages.joined(worker)
+    // Among the other messages, a report is known by its shape.
     worker.on('message', (message: Partial<Report>) => {
       if (Array.isArray(message.missing)) reports.set(worker, { missing: message.missing })
     })
     worker.on('exit', async (code, signal) => {
       reports.delete(worker)
+      pages.left(worker)
       if (stopping) return
       logger.error({ pid: worker.process.pid, code, signal }, 'a worker died; another one takes its place')
       await pause(REPLACE_AFTER_MS)
@@ -58,7 +61,7 @@ export const runWorkers = async ({
   const health = await startHealthServer({
     port: metricsPort,
     host: metricsHost,
-    registry: { metrics: () => all.clusterMetrics(), contentType: all.contentType },
+    registry: pages,
     missing: () => [
       ...(reports.size === count ? [] : [`${count - reports.size} workers`]),
       ...new Set([...reports.values()].flatMap(({ missing }) => missing)),
@@ -81,10 +84,12 @@ export const runWorkers = async ({
 }
 
 /** A worker's part: it hands in its figures, and says what it lacks. */
-export const reportToPrimary = (registry: Registry, missing: () => string[], { onStop }: Lifecycle): void => {
-  AggregatorRegistry.setRegistries([registry])
-  // Made for its side effect alone: it answers the primary's questions for figures.
-  new AggregatorRegistry()
+export const reportToPrimary = (
+  registry: MetricSource,
+  missing: () => string[],
+  { onStop }: Lifecycle,
+): void => {
+  answerPages(registry)
   const timer = setInterval(() => process.send?.({ missing: missing() } satisfies Report), REPORT_EVERY_MS)
   onStop('reports', () => clearInterval(timer))
 }
