@@ -9,6 +9,8 @@ export interface Deadline {
 }
 
 export interface OpenDeadline extends Deadline {
+  /** When the waiting began, by the monotonic clock. */
+  readonly beganMs: number
   /** @returns whether the answer came in time; false: another one was given. */
   done(): boolean
   /** Whoever waited has left. */
@@ -57,8 +59,9 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
         over = true
         controller?.abort()
       }
+      const beganMs = performance.now()
       const waiting: Waiting = {
-        endMs: performance.now() + timeoutMs,
+        endMs: beganMs + timeoutMs,
         expire() {
           end()
           onExpired()
@@ -66,6 +69,7 @@ export const createDeadlines = (timeoutMs: number): Deadlines => {
       }
       open.add(waiting)
       return {
+        beganMs,
         get over() {
           return over
         },

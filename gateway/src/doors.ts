@@ -2,12 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { CrossOrigin } from './cross-origin.js'
 import type { Deadline, Deadlines } from './deadlines.js'
+import type { CountedCode } from './request-metrics.js'
 
 /** What a door answers with: a text in UTF-8. */
 export interface DoorAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Of an answer that stands for one operation. */
+  readonly code?: CountedCode
+  /** How many votes it acknowledges. */
+  readonly votes?: number
 }
 
 /** Takes requests in their plainest form in front of the router. */
@@ -17,6 +22,8 @@ export interface Door {
   take(request: IncomingMessage, body: Buffer, deadline: Deadline): Promise<DoorAnswer> | undefined
   /** What is answered in place of what `take` gives. */
   failure(error: VotestreamError): DoorAnswer
+  /** An answer was handed to the socket. @param receivedMs when the request had come, by the monotonic clock */
+  answered?(request: IncomingMessage, answer: DoorAnswer, receivedMs: number): void
 }
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => void
@@ -71,6 +78,7 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
     const fail = (code: 'TIMEOUT' | 'RESPONSE_TOO_LARGE'): void => {
       const failure = door.failure(new VotestreamError(code))
       send(response, origin, failure, Buffer.byteLength(failure.body))
+      door.answered?.(request, failure, deadline.beganMs)
     }
     const deadline = deadlines.begin(() => fail('TIMEOUT'))
     const answered = door.take(request, body, deadline)
@@ -79,8 +87,12 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
       void answered.then((answer) => {
         if (!deadline.done()) return
         const length = Buffer.byteLength(answer.body)
-        if (length > responseBytesMax) fail('RESPONSE_TOO_LARGE')
-        else send(response, origin, answer, length)
+        if (length > responseBytesMax) {
+          fail('RESPONSE_TOO_LARGE')
+          return
+        }
+        send(response, origin, answer, length)
+        door.answered?.(request, answer, deadline.beganMs)
       })
     }
     return answered !== undefined

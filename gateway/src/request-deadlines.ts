@@ -36,4 +36,4 @@ const expire = (reply: { readonly sent: boolean; send(error: Error): unknown }):
 }
 
 const FOR_EVER: Deadline = { over: false, signal: new AbortController().signal }
-const UNTIMED: OpenDeadline = { ...FOR_EVER, done: () => true, leave: () => undefined }
+const UNTIMED: OpenDeadline = { ...FOR_EVER, beganMs: 0, done: () => true, leave: () => undefined }

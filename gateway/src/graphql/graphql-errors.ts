@@ -2,6 +2,7 @@ import type { Logger } from '@votestream/infra/logging'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { FAULTS_MAX } from '../problems.js'
+import { type CountedCode, DOCUMENT_CODES, type DocumentCode } from '../request-metrics.js'
 import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from '../security-events.js'
 
 /** What the server's library calls failures that have a code in our catalogue. */
@@ -13,28 +14,30 @@ const LIBRARY_CODES: Readonly<Record<string, ErrorCode>> = {
 const REQUEST_CODES: ReadonlySet<ErrorCode> = new Set(['INVALID_REQUEST', 'METHOD_NOT_ALLOWED'])
 
 /** Failures of the document, in GraphQL's own words: only its author can do something about them. */
-const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-])
+const isDocumentCode = (code: unknown): code is DocumentCode =>
+  (DOCUMENT_CODES as readonly unknown[]).includes(code)
 
 /**
  * An error as a client is told of it: the code and the sentence of the catalogue. What nobody foresaw is
  * INTERNAL, and logged with its cause; so is everything else that is our fault.
+ * @param onRefused told of what no operation came of
  */
 export const createErrorFormat =
-  (logger: Logger, security: SecurityEvents = NO_SECURITY_EVENTS) =>
+  (
+    logger: Logger,
+    security: SecurityEvents = NO_SECURITY_EVENTS,
+    onRefused: (code: CountedCode) => void = () => undefined,
+  ) =>
   (error: unknown): GraphQLFormattedError => {
     const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
     const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
     const code = error instanceof GraphQLError ? error.extensions.code : undefined
-    if (error instanceof GraphQLError && DOCUMENT_CODES.has(code)) {
+    if (error instanceof GraphQLError && isDocumentCode(code)) {
+      onRefused(code)
       return { message: error.message, ...place, extensions: { code } }
     }
     const told = toVotestreamError(error)
+    if (!path) onRefused(told.code)
     noteRefusal(security, told, () => ({ operation: path?.join('.') ?? 'graphql' }))
     // While something is away or slow every operation fails: a line for each of them would only add to the trouble.
     if (told.status === 503 || told.status === 504)

@@ -40,6 +40,7 @@ import { createOpenCounts, type LiveConnections } from '../../src/live/open-coun
 import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
+import { createRequestMetrics } from '../../src/request-metrics.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { watchRevocations } from '../../src/revocations.js'
 import { createRevoking } from '../../src/revoking.js'
@@ -67,6 +68,7 @@ export interface TestGateway {
   readonly usagePlans: UsagePlans
   readonly apiKeys: WatchedApiKeys
   readonly quotas: SharedQuotas
+  readonly registry: Registry
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
   readonly submissions: Submission[]
@@ -152,7 +154,9 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     revocations,
   })
   // For logins no time passes: who has to wait does so however long a test takes.
-  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const registry = new Registry()
+  const requestMetrics = createRequestMetrics(registry)
+  const security = createSecurityEvents({ logger, registry })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
     {
@@ -244,6 +248,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     now,
     introspection: true,
     safelist,
+    requestMetrics,
     connections,
     addressOf: clientAddresses.of,
     sockets: { ...SOCKET_LIMITS, ...options.sockets },
@@ -267,6 +272,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     expiryGraceMs: SOCKET_LIMITS.expiryGraceMs,
     drainMs: SOCKET_LIMITS.drainMs,
     logger,
+    requestMetrics,
     missing,
     limits,
     crossOrigin,
@@ -287,6 +293,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     usagePlans,
     apiKeys,
     quotas,
+    registry,
     broadcasts,
     connections,
     submissions: [],
