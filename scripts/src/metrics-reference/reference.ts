@@ -64,15 +64,21 @@ ${table(others)}
 `
 }
 
-const table = (metrics: readonly DescribedMetric[]): string =>
-  [
-    '| name | type | labels | what it is | told by |',
-    '| --- | --- | --- | --- | --- |',
-    ...metrics.map(
-      ({ name, type, labels, help, services }) =>
-        `| \`${name}\` | ${type} | ${labelsText(name, labels)} | ${cell(help)} | ${services.join(', ')} |`,
-    ),
-  ].join('\n')
+const HEAD = ['name', 'type', 'labels', 'what it is', 'told by']
+
+const table = (metrics: readonly DescribedMetric[]): string => {
+  const rows = metrics.map(({ name, type, labels, help, services }) => [
+    `\`${name}\``,
+    type,
+    labelsText(name, labels),
+    cell(help),
+    services.join(', '),
+  ])
+  const widths = HEAD.map((_, column) => Math.max(...[HEAD, ...rows].map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
 
 const labelsText = (metric: string, labels: readonly string[]): string =>
   labels.map((label) => `\`${label}\`: ${cell(labelRule(metric, label).told)}`).join('<br>')
