@@ -47,7 +47,16 @@ describe('the figures of several processes', () => {
         ['took_seconds_count', undefined, 2],
       ],
     )
-    assert.deepEqual(last[0]?.exemplar?.labelSet, { trace_id: 'b'.repeat(32) })
+    for (const pages of [
+      [one, other],
+      [other, one],
+    ]) {
+      const traced = mergeFamilies(pages).flatMap(({ values }) => values.filter(({ exemplar }) => exemplar))
+      assert.deepEqual(
+        traced.map(({ exemplar }) => exemplar?.labelSet.trace_id),
+        ['b'.repeat(32)],
+      )
+    }
     assert.equal(took.filter(({ labels }) => labels.viewer === 'first').at(-1)?.value, 0)
   })
 
