@@ -13,7 +13,7 @@ export interface BoardNews {
   /** When that vote was sent, by its client's clock; only where that clock is believable (see `stretchCall`). */
   readonly clientAtMs?: number
   /** Of the first sampled votes in it: a `traceparent` each. */
-  readonly traces?: readonly string[] | undefined
+  readonly traces?: readonly string[]
 }
 
 /** One shard's share of an event's votes, as of a message of its log. */

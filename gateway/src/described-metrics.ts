@@ -3,6 +3,7 @@ import { createLogger } from '@votestream/infra/logging'
 import { type QueueFigures, watchQueues } from '@votestream/infra/metrics/queues'
 import { watchStores } from '@votestream/infra/metrics/store-health'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
+import { watchSpans } from '@votestream/infra/telemetry/telemetry'
 import type { Registry } from 'prom-client'
 import { watchUsages } from './admission/key-metrics.js'
 import { createGatewayMetrics } from './gateway-metrics.js'
@@ -22,6 +23,8 @@ export const describeMetrics = (): Registry => {
   createGatewayMetrics(registry, () => 0)
   createSecurityEvents({ logger: createLogger('metrics', 'silent'), registry })
   watchRefusals(registry, { refused: () => 0 })
+  const counts = { exported: 0, droppedFull: 0, droppedFailed: 0, waiting: 0 }
+  watchSpans(registry, { counts, refused: () => 0 })
   watchUsages(registry, () => [])
   watchLive(registry, inertOperations())
   watchQueues(registry, { votes: empty, connections: empty, passwords: empty })

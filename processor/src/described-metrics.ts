@@ -4,6 +4,7 @@ import { createLeaseMetrics } from '@votestream/infra/metrics/leases'
 import { watchQueues } from '@votestream/infra/metrics/queues'
 import { watchStores } from '@votestream/infra/metrics/store-health'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
+import { watchSpans } from '@votestream/infra/telemetry/telemetry'
 import type { Registry } from 'prom-client'
 import { createArchiveMetrics } from './archive/archive-metrics.js'
 import { createBooksMetrics } from './books/books-metrics.js'
@@ -29,6 +30,8 @@ export const describeMetrics = (): Registry => {
   createHalts(registry)
   createLeaseMetrics(registry, [], [])
   watchRefusals(registry, { refused: () => 0 })
+  const counts = { exported: 0, droppedFull: 0, droppedFailed: 0, waiting: 0 }
+  watchSpans(registry, { counts, refused: () => 0 })
   watchQueues(registry, { archive_rows: { depth: () => 0, bound: 0, refused: () => 0 } })
   const silent = () => new Promise(() => undefined)
   watchStores({ registry, probes: { nats: silent, redis: silent, clickhouse: silent } })()

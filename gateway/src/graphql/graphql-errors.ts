@@ -52,7 +52,8 @@ export const createErrorFormat =
 /** What a client is told of it in one word; undefined where there is no error. */
 export const errorCodeOf = (error: GraphQLError | undefined): unknown => {
   if (!error) return undefined
-  return DOCUMENT_CODES.has(error.extensions.code) ? error.extensions.code : toVotestreamError(error).code
+  const { code } = error.extensions
+  return isDocumentCode(code) ? code : toVotestreamError(error).code
 }
 
 const toVotestreamError = (error: unknown): VotestreamError => {

@@ -7,7 +7,7 @@ import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
-import type { RequestMetrics } from '../request-metrics.js'
+import { NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
@@ -29,7 +29,7 @@ interface OperationDoorOptions {
   ) => GraphqlContext
   readonly formatError: (error: unknown) => GraphQLFormattedError
   readonly traces?: RequestTraces
-  readonly metrics: Pick<RequestMetrics, 'acknowledged'>
+  readonly metrics?: Pick<RequestMetrics, 'acknowledged'>
 }
 
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
@@ -40,7 +40,8 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
  * for who is not let in: that is to cost least of all.
  */
 export const createOperationDoor = (options: OperationDoorOptions): Door => {
-  const { known, safelist, entries, contextOf, formatError, metrics, traces = NO_REQUEST_TRACES } = options
+  const { known, safelist, entries, contextOf, formatError, traces = NO_REQUEST_TRACES } = options
+  const { metrics = NO_REQUEST_METRICS } = options
   const refusal = (error: VotestreamError, type: string): DoorAnswer => ({
     status: error.status,
     headers: {

@@ -1,4 +1,4 @@
-import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
+import { NO_TRACING, type Tracing } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
@@ -22,8 +22,7 @@ import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
-import { errorCodeOf } from './graphql-errors.js'
-import { beginSocketOperation, endOperation } from './operation-traces.js'
+import { beginSocketOperation } from './operation-traces.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'

@@ -1,5 +1,5 @@
-import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql'
 import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
+import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql'
 import type { OpenDeadline } from '../deadlines.js'
 import type { RequestMetrics } from '../request-metrics.js'
 import type { GraphqlContext } from './context.js'

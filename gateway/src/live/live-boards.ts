@@ -74,6 +74,8 @@ const createPartsReader = (results: LiveBoardsOptions['results']): ReadParts => 
 
 const asItStands = ({ version, totals, ackedAtMs }: Board): Board => ({ version, totals, ackedAtMs })
 
+const tracesOf = ({ traces = [] }: BoardNews): BoardNews => ({ traces })
+
 interface Channel {
   join(onEmpty: () => void): Latest<Board>
   close(): void
@@ -130,7 +132,7 @@ const openChannel = (
         const part = boardPart.decode(message.data)
         const isNews = parts.take(part)
         // Redis may have been read before it came: then the next board names what this one shows already.
-        since = joinNews(since, isNews ? part : { traces: part.traces })
+        since = joinNews(since, isNews ? part : tracesOf(part))
         if (!isNews) return
         showSoon()
       } catch (cause) {

@@ -24,7 +24,13 @@ const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
 export const createVoteDoor = (options: VoteDoorOptions): Door => {
-  const { admission, submitVote, answerTo, traces = NO_REQUEST_TRACES, metrics = NO_REQUEST_METRICS } = options
+  const {
+    admission,
+    submitVote,
+    answerTo,
+    traces = NO_REQUEST_TRACES,
+    metrics = NO_REQUEST_METRICS,
+  } = options
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,

@@ -45,6 +45,7 @@ const RULES: Readonly<Record<string, LabelRule>> = {
   role: oneOf('ingest', 'tally', 'archive', 'janitor'),
   change: oneOf(...LEASE_CHANGES),
   result: oneOf(...APPEND_RESULTS),
+  'votestream_spans_dropped_total.reason': oneOf('queue_full', 'export_failed'),
   book: oneOf(...BOOKS),
   state: oneOf(...BOOK_STATES),
   of: oneOf(...DISKS),

@@ -25,6 +25,9 @@ interface Registered {
   readonly labelNames: readonly string[]
 }
 
+/** What is told only where traces are exported. */
+export const isOfTraces = (name: string): boolean => /^votestream_(spans|client_traces)_/.test(name)
+
 /** Every metric of every service, by name. */
 export const describedMetrics = (): DescribedMetric[] => {
   const registries = { gateway: describeGateway(), ingest: describeIngest(), processor: describeProcessor() }
@@ -51,7 +54,7 @@ Each service tells its own at \`/metrics\` on its private port, in Prometheus's 
 (\`Accept: application/openmetrics-text\`), as Prometheus does. Exemplars are in OpenMetrics alone: the label \`trace_id\` is the
 trace of one of the observations in a bucket. There the bounds of buckets are written as \`1.0\`, and as \`1\` in the other text.
 
-Every label is bounded. The workers of a gateway are one page: sums of all, what a worker that has died counted included.
+Spans and the traces of clients are counted where traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT). Every label is bounded. The workers of a gateway are one page: sums of all, what a worker that has died counted included.
 
 ${table(ours)}
 
