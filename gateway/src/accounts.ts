@@ -131,7 +131,7 @@ export const createAccounts = ({
       if (await isTaken(username)) return
       try {
         await create({ username, password, email: '', dateOfBirth: '' }, ADMIN_SCOPES)
-        logger.info({ event: 'admin-made' }, 'the admin account was made')
+        logger.info({ 'event.action': 'admin-made' }, 'the admin account was made')
       } catch (error) {
         // Another gateway that starts at the same time was first.
         if (error instanceof VotestreamError && error.code === 'USERNAME_TAKEN') return

@@ -26,7 +26,7 @@ export const createArchiveQueries = ({ clickhouse, timeoutMs }: ArchiveQueriesOp
     async select<Row>(query: string, values: Record<string, unknown>, deadline?: Deadline) {
       const queryId = randomUUID()
       const timeout = AbortSignal.timeout(timeoutMs)
-      const signal = deadline ? AbortSignal.any([timeout, deadline.signal]) : timeout
+      const signal = deadline ? AbortSignal.any([timeout, deadline.signal()]) : timeout
       try {
         const result = await clickhouse.query({
           query,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { VotestreamError } from '@votestream/schema/errors'
 import type { CrossOrigin } from './cross-origin.js'
 import type { Deadline, Deadlines } from './deadlines.js'
+import type { RequestLog } from './request-log.js'
 import type { CountedCode } from './request-metrics.js'
 
 /** What a door answers with: a text in UTF-8. */
@@ -21,7 +22,7 @@ export interface Door {
   /** @returns the answer, once it is known; undefined: the request is the router's, and nothing was done. */
   take(request: IncomingMessage, body: Buffer, deadline: Deadline): Promise<DoorAnswer> | undefined
   /** What is answered in place of what `take` gives. */
-  failure(error: VotestreamError): DoorAnswer
+  failure(error: VotestreamError, request: IncomingMessage): DoorAnswer
   /** An answer was handed to the socket. @param receivedMs when the request had come, by the monotonic clock */
   answered?(request: IncomingMessage, answer: DoorAnswer, receivedMs: number): void
 }
@@ -35,6 +36,7 @@ interface DoorsOptions {
   readonly closing: () => boolean
   /** How long a request that was taken may wait for its answer; it gets 504 then. */
   readonly deadlines: Pick<Deadlines, 'begin'>
+  readonly requestLog: RequestLog
   /** Of an answer's body; a larger one is not sent. */
   readonly responseBytesMax: number
   /** On every answer. */
@@ -51,7 +53,8 @@ const BODY_BYTES_MAX = 8_192
  * goes to the router as it came.
  */
 export const createDoors = (options: DoorsOptions): HandleRequest => {
-  const { doors, route, closing, deadlines, responseBytesMax, answerHeaders, crossOrigin } = options
+  const { doors, route, closing, deadlines, requestLog, responseBytesMax, answerHeaders, crossOrigin } =
+    options
   const byUrl = new Map(doors.map((door) => [door.url, door]))
 
   const send = (
@@ -76,9 +79,9 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
   const pass = (door: Door, request: IncomingMessage, response: ServerResponse, body: Buffer): boolean => {
     const { origin } = request.headers
     const fail = (code: 'TIMEOUT' | 'RESPONSE_TOO_LARGE'): void => {
-      const failure = door.failure(new VotestreamError(code))
+      const failure = door.failure(new VotestreamError(code), request)
       send(response, origin, failure, Buffer.byteLength(failure.body))
-      door.answered?.(request, failure, deadline.beganMs)
+      door.answered?.(request, failure, deadline.beganAtMs)
     }
     const deadline = deadlines.begin(() => fail('TIMEOUT'))
     const answered = door.take(request, body, deadline)
@@ -87,12 +90,12 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
       void answered.then((answer) => {
         if (!deadline.done()) return
         const length = Buffer.byteLength(answer.body)
-        if (length > responseBytesMax) {
-          fail('RESPONSE_TOO_LARGE')
-          return
+        if (length > responseBytesMax) fail('RESPONSE_TOO_LARGE')
+        else {
+          send(response, origin, answer, length)
+          door.answered?.(request, answer, deadline.beganAtMs)
         }
-        send(response, origin, answer, length)
-        door.answered?.(request, answer, deadline.beganMs)
+        requestLog.answered(request, response.statusCode, deadline.beganAtMs)
       })
     }
     return answered !== undefined

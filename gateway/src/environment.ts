@@ -98,6 +98,9 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       TRACES_FROM_CLIENTS_PER_SECOND_MAX: wholeVariable(100, 0, 1_000_000),
       /** Whether requests without an API key are refused; one that is sent is always checked. */
       API_KEY_REQUIRED: z.stringbool('must be true or false').default(false),
+      /** The share of requests of which there is a line in the log, and how long one may take that has none. */
+      LOG_REQUESTS_RATIO: z.coerce.number().min(0).max(1).default(0.001),
+      SLOW_REQUEST_MS: wholeVariable(1_000, 1, 300_000),
       /** How long a user's token is valid: `30m`, `24h`, `7d`, or seconds. */
       TOKEN_TTL: z
         .string()

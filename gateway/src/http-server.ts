@@ -23,8 +23,11 @@ import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
 import { countRequests } from './request-counting.js'
 import { timeRequests } from './request-deadlines.js'
+import { logFailure } from './request-failures.js'
 import { createFormCheck } from './request-form.js'
+import { type LoggedRequest, NO_REQUEST_LOG, pathOf, type RequestLog, requestFields } from './request-log.js'
 import type { RequestMetrics } from './request-metrics.js'
+import type { RequestSpan } from './request-trace.js'
 import { NO_REQUEST_TRACES, noteCode, type RequestTraces, traceRequests } from './request-traces.js'
 import { boundResponses } from './response-size.js'
 import { OPENAPI } from './rest/openapi-document.js'
@@ -38,6 +41,8 @@ import type { TlsFiles } from './tls-files.js'
 export interface HttpServerOptions extends RestDeps {
   readonly admission: Pick<Admission, 'enter' | 'enterOpen' | 'visit'>
   readonly logger: Logger
+  /** By default there is none. */
+  readonly requestLog?: RequestLog
   readonly security?: SecurityEvents | undefined
   readonly requestMetrics?: RequestMetrics | undefined
   readonly connectionCounts?: ConnectionCounts | undefined
@@ -58,8 +63,6 @@ export interface HttpServerOptions extends RestDeps {
   readonly plugins?: readonly FastifyPluginAsync[]
 }
 
-const LOGGED_PATH_MAX = 200
-
 /** The public port, ready to listen. */
 export const createHttpServer = async (options: HttpServerOptions): Promise<FastifyInstance> => {
   const {
@@ -74,22 +77,19 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     security = NO_SECURITY_EVENTS,
     traces = NO_REQUEST_TRACES,
     requestMetrics: metrics,
+    requestLog = NO_REQUEST_LOG,
     ...deps
   } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const answerHeaders = { ...ANSWER_HEADERS, ...transportHeaders(hstsSeconds) }
-  const answerTo = (error: unknown, url: string): ProblemAnswer => {
+  const answerTo = (error: unknown, request: LoggedRequest, trace?: RequestSpan): ProblemAnswer => {
     const told = toVotestreamError(error)
-    // What follows the path may be anybody's secret.
-    const [path = ''] = url.split('?', 1)
-    noteRefusal(security, told, () => ({ operation: path.slice(0, LOGGED_PATH_MAX) }))
-    // While something is away or slow every request fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504) logger.debug({ err: told, path }, 'a request was put off')
-    else if (told.status >= 500) logger.error({ err: told, path }, 'a request failed')
+    noteRefusal(security, told, () => ({ operation: pathOf(request.url ?? '') }))
+    logFailure(logger, told, 'request', () => requestFields(request, trace))
     return problemAnswer(told)
   }
   const answer = (error: unknown, reply: FastifyReply): void => {
-    const { code, status, headers, body } = answerTo(error, reply.request.url)
+    const { code, status, headers, body } = answerTo(error, reply.request.raw, reply.request.trace)
     reply.request.failure = code
     if (reply.request.trace) noteCode(reply.request.trace, code)
     // What was already said of an answer that is not given does not count, such as how long to keep it.
@@ -113,6 +113,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
         route,
         closing: () => closing,
         deadlines,
+        requestLog,
         responseBytesMax: limits.responseBytesMax,
         answerHeaders,
         crossOrigin,
@@ -141,7 +142,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   })
   traceRequests(app, traces)
   countRequests(app, metrics)
-  timeRequests(app, deadlines)
+  timeRequests(app, deadlines, requestLog)
   boundResponses(app, limits.responseBytesMax)
   addJsonParser(app)
   app.setErrorHandler((error: FastifyError, _request, reply) => answer(error, reply))

@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { createDiagnostics } from '@votestream/infra/diagnostics/diagnostics'
+import { diagnosticRoutes } from '@votestream/infra/diagnostics/routes'
 import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
-import { createLogger } from '@votestream/infra/logging'
+import { createServiceLogger } from '@votestream/infra/logging'
 import { watchQueues } from '@votestream/infra/metrics/queues'
 import { watchStores } from '@votestream/infra/metrics/store-health'
 import { connectNats } from '@votestream/infra/nats'
@@ -49,6 +51,7 @@ import { createLoginThrottle } from './login-throttle.js'
 import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
 import { rememberIds } from './remembered-ids.js'
+import { createRequestLog } from './request-log.js'
 import { createRequestTraces } from './request-traces.js'
 import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
@@ -74,15 +77,11 @@ const CLICKHOUSE_TIMEOUT_MS = 5_000
 const ACK_DEADLINE_MS = 5_000
 
 const environment = configure(() => readGatewayEnvironment(process.env))
-const logger = createLogger('gateway', environment.LOG_LEVEL)
+const logger = createServiceLogger('gateway', environment)
 
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
-  if (isPrimary(environment.GATEWAY_WORKERS)) {
-    const { GATEWAY_WORKERS: count, METRICS_HOST: metricsHost } = environment
-    const metricsPort = environment.GATEWAY_METRICS_PORT
-    return runWorkers({ count, metricsPort, metricsHost, logger, onStop })
-  }
+  if (isPrimary(environment.GATEWAY_WORKERS)) return runWorkers({ environment, logger, onStop })
   const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
   let listening = false
   const telemetry = await startGatewayTelemetry(environment, logger)
@@ -105,13 +104,15 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   telemetry.watch(registry)
   const probes = { nats: () => nats.connection.flush(), redis: () => redis.ping() }
   onStop('store health', watchStores({ registry, probes }))
-  if (cluster.isWorker) reportToPrimary(registry, missing, lifecycle)
+  const diagnostics = await createDiagnostics({ logger, heapFromStart: environment.HEAP_PROFILE })
+  if (cluster.isWorker) reportToPrimary({ registry, missing, diagnostics }, lifecycle)
   else {
     const health = await startHealthServer({
       port: environment.GATEWAY_METRICS_PORT,
       host: environment.METRICS_HOST,
       registry,
       missing,
+      routes: diagnosticRoutes({ token: environment.DIAGNOSTICS_TOKEN, diagnostics }),
     })
     onStop('health server', health.stop)
   }
@@ -272,6 +273,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     crossOrigin,
     tracing,
   })
+  const { LOG_REQUESTS_RATIO: ratio, SLOW_REQUEST_MS: slowMs } = environment
   const app = await createHttpServer({
     accounts,
     events,
@@ -288,6 +290,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     expiryGraceMs,
     drainMs,
     logger,
+    requestLog: createRequestLog({ logger, ratio, slowMs }),
     security,
     requestMetrics: metrics.requests,
     connectionCounts,

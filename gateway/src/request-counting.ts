@@ -20,7 +20,7 @@ export const countRequests = (app: FastifyInstance, metrics: RequestMetrics = NO
     const { failure = 'OK' } = request
     if (operation !== 'graphql') metrics.count('rest', operation, failure)
     if (operation === 'submitVote' && failure === 'OK') {
-      metrics.acknowledged('rest', request.deadline.beganMs, request.headers.traceparent)
+      metrics.acknowledged('rest', request.deadline.beganAtMs, request.headers.traceparent)
     }
     next()
   })

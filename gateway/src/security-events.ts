@@ -112,7 +112,7 @@ export const createSecurityEvents = ({
   const end = (event: SecurityEvent): void => {
     const suppressed = (seen.get(event) ?? 0) - linesPerSecondMax
     seen.delete(event)
-    if (suppressed > 0) logger.warn({ event, suppressed }, 'more of these were not written')
+    if (suppressed > 0) logger.warn({ 'event.action': event, suppressed }, 'more of these were not written')
   }
 
   return {
@@ -121,8 +121,20 @@ export const createSecurityEvents = ({
       const count = (seen.get(event) ?? 0) + 1
       seen.set(event, count)
       if (count === 1) later(() => end(event), WINDOW_MS)
-      if (count <= linesPerSecondMax) logger.info({ event, ...details?.() }, SECURITY_EVENTS[event])
+      if (count <= linesPerSecondMax) logger.info(lineOf(event, details?.()), SECURITY_EVENTS[event])
     },
+  }
+}
+
+/** By the names of the Elastic Common Schema, where it has one. */
+const lineOf = (event: SecurityEvent, details: SecurityDetails = {}): Record<string, unknown> => {
+  const { userId, address, reason, ...own } = details
+  return {
+    'event.action': event,
+    ...(userId === undefined ? {} : { 'user.id': userId }),
+    ...(address === undefined ? {} : { 'client.address': address }),
+    ...(reason === undefined ? {} : { 'event.reason': reason }),
+    ...own,
   }
 }
 

@@ -1,9 +1,13 @@
 import cluster, { type Worker } from 'node:cluster'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Diagnostics } from '@votestream/infra/diagnostics/diagnostics'
+import { diagnosticRoutes } from '@votestream/infra/diagnostics/routes'
 import { startHealthServer } from '@votestream/infra/health-server'
 import type { Lifecycle } from '@votestream/infra/lifecycle'
 import type { Logger } from '@votestream/infra/logging'
 import type { MetricSource } from '@votestream/infra/metrics/families'
+import type { GatewayEnvironment } from './environment.js'
+import { answerPrimary, createWorkersDiagnostics } from './worker-diagnostics.js'
 import { answerPages, createWorkerPages } from './worker-pages.js'
 
 /** Whether this process only looks after others, which do the work behind the one port. */
@@ -14,9 +18,10 @@ interface Report {
 }
 
 interface WorkersOptions {
-  readonly count: number
-  readonly metricsPort: number
-  readonly metricsHost: string
+  readonly environment: Pick<
+    GatewayEnvironment,
+    'GATEWAY_WORKERS' | 'GATEWAY_METRICS_PORT' | 'METRICS_HOST' | 'DIAGNOSTICS_TOKEN'
+  >
   readonly logger: Logger
   readonly onStop: Lifecycle['onStop']
 }
@@ -29,13 +34,8 @@ const REPLACE_AFTER_MS = 500
  * Several gateways behind one port: connections are handed to them in turn, and what they measure is one page.
  * A worker that dies takes its own requests with it and is replaced; one whose primary dies ends by itself.
  */
-export const runWorkers = async ({
-  count,
-  metricsPort,
-  metricsHost,
-  logger,
-  onStop,
-}: WorkersOptions): Promise<void> => {
+export const runWorkers = async ({ environment, logger, onStop }: WorkersOptions): Promise<void> => {
+  const { GATEWAY_WORKERS: count, DIAGNOSTICS_TOKEN: token } = environment
   const reports = new Map<Worker, Report>()
   const pages = createWorkerPages()
   let stopping = false
@@ -58,14 +58,16 @@ export const runWorkers = async ({
     })
   }
 
+  const diagnostics = createWorkersDiagnostics({ logger, workers: () => [...reports.keys()] })
   const health = await startHealthServer({
-    port: metricsPort,
-    host: metricsHost,
+    port: environment.GATEWAY_METRICS_PORT,
+    host: environment.METRICS_HOST,
     registry: pages,
     missing: () => [
       ...(reports.size === count ? [] : [`${count - reports.size} workers`]),
       ...new Set([...reports.values()].flatMap(({ missing }) => missing)),
     ],
+    routes: diagnosticRoutes({ token, diagnostics }),
   })
   onStop('health server', health.stop)
   for (let number = 0; number < count; number += 1) fork()
@@ -83,12 +85,18 @@ export const runWorkers = async ({
   })
 }
 
-/** A worker's part: it hands in its figures, and says what it lacks. */
+interface WorkerReports {
+  readonly registry: MetricSource
+  readonly missing: () => string[]
+  readonly diagnostics: Diagnostics
+}
+
+/** A worker's part: it hands in its figures, says what it lacks, and lets itself be looked at. */
 export const reportToPrimary = (
-  registry: MetricSource,
-  missing: () => string[],
+  { registry, missing, diagnostics }: WorkerReports,
   { onStop }: Lifecycle,
 ): void => {
+  answerPrimary(diagnostics)
   answerPages(registry)
   const timer = setInterval(() => process.send?.({ missing: missing() } satisfies Report), REPORT_EVERY_MS)
   onStop('reports', () => clearInterval(timer))

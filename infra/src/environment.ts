@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LOG_LEVELS } from './log-levels.js'
 import { loginOf, type StoreLogin } from './store-login.js'
 
 /** Everything that is wrong with a service's environment, reported at once. */
@@ -39,7 +40,16 @@ export const optionalWholeVariable = (min: number, max: number) =>
 /** What every service reads. */
 export const commonVariables = {
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  /** Lines of one kind; how many more there were is told. */
+  LOG_LINES_PER_SECOND_MAX: wholeVariable(50, 1, 1_000_000),
+  /** What profiles and the change of the log's level ask for on the private port; without it they are not there. */
+  DIAGNOSTICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,}$/, 'must have at least 32 characters, printable ASCII without blanks')
+    .optional(),
+  /** Whether samples of what is allocated are taken from the start on. */
+  HEAP_PROFILE: z.stringbool('must be true or false').default(false),
   NATS_URL: z.string().default('nats://127.0.0.1:4222'),
   /** Nobody where it is not set, or whom the address names. */
   NATS_USER: z.string().optional(),

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { formatFor } from './metrics/exposition.js'
 import { familiesOf, type MetricSource } from './metrics/families.js'
@@ -9,12 +9,20 @@ export interface HealthServer {
   stop(): Promise<void>
 }
 
+/** Answers by itself, whatever happens. */
+export type PrivateRoute = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** By path, without what follows a question mark. */
+export type PrivateRoutes = ReadonlyMap<string, PrivateRoute>
+
 interface HealthServerOptions {
   readonly port: number
   readonly host?: string
   readonly registry: MetricSource
   /** What is missing for the service to do its work; empty when it is ready. */
   readonly missing: () => string[]
+  /** Whatever else is offered there. */
+  readonly routes?: PrivateRoutes
 }
 
 /** How often the event loop's delay is looked at, and so the least that it is told as: each look costs an idle process about 70 µs. */
@@ -45,10 +53,17 @@ export const startHealthServer = async ({
   host = '127.0.0.1',
   registry,
   missing,
+  routes = new Map(),
 }: HealthServerOptions): Promise<HealthServer> => {
   const server = createServer(
     { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
     (request, response) => {
+      const [path = ''] = (request.url ?? '').split('?', 1)
+      const route = routes.get(path)
+      if (route) {
+        for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
+        return void route(request, response)
+      }
       const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
         response.writeHead(status, { ...HEADERS, 'content-type': type }).end(body)
       }

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
+import { openDiagnostics } from '@votestream/infra/diagnostics/open-diagnostics'
 import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
-import { createLogger } from '@votestream/infra/logging'
+import { createServiceLogger } from '@votestream/infra/logging'
 import { createLeaseMetrics } from '@votestream/infra/metrics/leases'
 import { watchQueues } from '@votestream/infra/metrics/queues'
 import { watchStores } from '@votestream/infra/metrics/store-health'
@@ -29,7 +30,7 @@ const REDIS_WAIT_MS = 2_000
 const REDIS_ANSWER_MS = 1_000
 
 const environment = configure(() => readIngestEnvironment(process.env))
-const logger = createLogger('ingest', environment.LOG_LEVEL)
+const logger = createServiceLogger('ingest', environment)
 const instance = environment.INSTANCE_NAME ?? `ingest-${randomUUID()}`
 
 await runService(logger, async ({ onStop }) => {
@@ -63,6 +64,7 @@ await runService(logger, async ({ onStop }) => {
     port: environment.INGEST_METRICS_PORT,
     host: environment.METRICS_HOST,
     registry,
+    routes: await openDiagnostics(environment, logger),
     missing: () => [...(nats.connected() ? [] : ['NATS']), ...(leases ? [] : ['leases']), ...halts.list()],
   })
   onStop('health server', health.stop)

@@ -3,12 +3,13 @@ import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse, pingClickhouse } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
+import { openDiagnostics } from '@votestream/infra/diagnostics/open-diagnostics'
 import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createHalts } from '@votestream/infra/halts'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
-import { createLogger } from '@votestream/infra/logging'
+import { createServiceLogger } from '@votestream/infra/logging'
 import { createLeaseMetrics } from '@votestream/infra/metrics/leases'
 import { watchQueues } from '@votestream/infra/metrics/queues'
 import { watchStores } from '@votestream/infra/metrics/store-health'
@@ -41,7 +42,7 @@ const REDIS_WAIT_MS = 30_000
 const HOUR_MS = 3_600_000
 
 const environment = configure(() => readProcessorEnvironment(process.env))
-const logger = createLogger('processor', environment.LOG_LEVEL)
+const logger = createServiceLogger('processor', environment)
 const instance = environment.INSTANCE_NAME ?? `processor-${randomUUID()}`
 
 await runService(logger, async ({ onStop }) => {
@@ -73,6 +74,7 @@ await runService(logger, async ({ onStop }) => {
     port: environment.PROCESSOR_METRICS_PORT,
     host: environment.METRICS_HOST,
     registry,
+    routes: await openDiagnostics(environment, logger),
     // ClickHouse may be away: leaderboards do not wait for it.
     missing: () => [
       ...(nats.connected() ? [] : ['NATS']),

@@ -54,6 +54,9 @@ const variables = {
   SHARDS: wholeVariable(2, 1, SHARDS_MAX),
   TOKEN_TTL: z.string().default('24h'),
   LOG_LEVEL: z.string().default('info'),
+  DIAGNOSTICS_TOKEN: text,
+  /** Whether services leave the names of their functions where perf and eBPF tools look for them. */
+  PERF_MAPS: z.stringbool('must be true or false').default(false),
   NODE_ENV: z.string().default('development'),
 }
 

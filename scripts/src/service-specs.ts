@@ -25,9 +25,16 @@ export interface Credentials {
   readonly analystPassword: string | undefined
   /** Of the servers that are ours. */
   readonly stores: StorePasswords
+  /** Undefined: services show no profiles. */
+  readonly diagnosticsToken?: string | undefined
 }
 
-export function credentialsOf(environment: Environment, secrets: Secrets, made: StorePasswords): Credentials {
+export function credentialsOf(
+  environment: Environment,
+  secrets: Secrets,
+  made: StorePasswords,
+  diagnosticsToken?: string,
+): Credentials {
   const ownClickHouse = environment.CLICKHOUSE_URL === undefined
   return {
     jwtSecret: environment.JWT_SECRET ?? secrets.jwtSecret,
@@ -44,6 +51,7 @@ export function credentialsOf(environment: Environment, secrets: Secrets, made: 
       redis: chosen('REDIS', IDENTITIES, environment, made.redis),
       clickhouse: chosen('CLICKHOUSE', CLICKHOUSE_SERVICES, environment, made.clickhouse),
     },
+    diagnosticsToken,
   }
 }
 
@@ -93,6 +101,7 @@ const secretVariables = (
   { JWT_SECRET, DATA_DIR }: Environment,
   credentials: Credentials,
 ): NodeJS.ProcessEnv => ({
+  ...(identity !== 'operator' && { DIAGNOSTICS_TOKEN: credentials.diagnosticsToken ?? '' }),
   ...(identity === 'gateway' && {
     JWT_SECRET: credentials.jwtSecret,
     // Keys that we made may be exchanged while gateways run (`npm run keys -- rotate`).
@@ -130,7 +139,21 @@ export interface NodeProgram {
   readonly env: NodeJS.ProcessEnv
   /** Where each program leaves, when it ends, what it did with its processor time: `NAME.cpuprofile`, of V8. */
   readonly profileFolder?: string | undefined
+  /** See `PERF_MAP_OPTIONS`. */
+  readonly perfMaps?: boolean
 }
+
+/**
+ * V8 writes the names and addresses of its functions to `/tmp/perf-PID.map`, and gives functions that it interprets frames
+ * of their own: so `perf` and eBPF tools name them. The file grows for as long as the process runs.
+ */
+const PERF_MAP_OPTIONS = [
+  '--perf-basic-prof',
+  '--interpreted-frames-native-stack',
+  // What V8 logs besides, nobody reads: a temporary file, instead of one in the working folder.
+  '--no-logfile-per-isolate',
+  '--logfile=+',
+]
 
 /**
  * A service is ready when its private port says so: it holds its leases or waits for them, and is connected.
@@ -163,7 +186,8 @@ export function taskSpec(name: string, file: string, program: NodeProgram): Serv
   return { ...nodeSpec(name, file, program), isReady: async () => true }
 }
 
-function nodeSpec(name: string, file: string, { root, logFolder, env, profileFolder }: NodeProgram) {
+function nodeSpec(name: string, file: string, program: NodeProgram) {
+  const { root, logFolder, env, profileFolder, perfMaps = false } = program
   const profiling = profileFolder
     ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}.cpuprofile`]
     : []
@@ -172,7 +196,13 @@ function nodeSpec(name: string, file: string, { root, logFolder, env, profileFol
     command: process.execPath,
     // Requests outlive the collections of a small young generation while they wait for their batch: with this a vote costs
     // 7 % less, over all services.
-    args: [...profiling, '--enable-source-maps', '--max-semi-space-size=32', join(root, file)],
+    args: [
+      ...profiling,
+      ...(perfMaps ? PERF_MAP_OPTIONS : []),
+      '--enable-source-maps',
+      '--max-semi-space-size=32',
+      join(root, file),
+    ],
     env,
     cwd: root,
     logFile: join(logFolder, `${name}.log`),

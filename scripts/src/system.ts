@@ -9,6 +9,7 @@ import { describeExit, logTail, type ServerSpec } from '@votestream/infra/server
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
 import { type Addresses, addressesOf, addressTable } from './addresses.js'
 import { createDemoEvent, hasEvents } from './demo-event.js'
+import { ensureDiagnosticsToken } from './diagnostics/token.js'
 import type { Environment } from './environment.js'
 import { rotateLog, watchLogs } from './log-files.js'
 import { findTakenPorts, portsOf, sharedPortSentence, takenPortsSentence } from './ports.js'
@@ -141,7 +142,9 @@ async function startEverything(context: StartContext): Promise<void> {
   const { environment, root, supervisor, say } = context
   const { ID_SECRET: idSecret } = environment
   const secrets = await ensureSecrets(environment.DATA_DIR, idSecret === undefined ? {} : { idSecret })
-  const credentials = credentialsOf(environment, secrets, await ensureStorePasswords(environment.DATA_DIR))
+  const passwords = await ensureStorePasswords(environment.DATA_DIR)
+  const diagnosticsToken = await ensureDiagnosticsToken(environment)
+  const credentials = credentialsOf(environment, secrets, passwords, diagnosticsToken)
   checkIdSecret(secrets, credentials.idSecret)
   const addresses = addressesOf(environment)
   await startServers(context, credentials)
@@ -150,6 +153,7 @@ async function startEverything(context: StartContext): Promise<void> {
   const programOf = (identity: Identity) => ({
     root,
     logFolder,
+    perfMaps: environment.PERF_MAPS,
     env: serviceVariables(identity, environment, credentials, context.variables),
   })
   const migrate = taskSpec('migrate', 'scripts/dist/src/migrate.js', programOf('operator'))

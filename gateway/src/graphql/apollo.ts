@@ -10,19 +10,20 @@ import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { Logger } from '@votestream/infra/logging'
 import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
-import type { FastifyError, FastifyInstance } from 'fastify'
-import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
 import Negotiator from 'negotiator'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
 import type { RequestMetrics } from '../request-metrics.js'
+import type { Traced } from '../request-trace.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
 import type { Entries, Entry } from './entries.js'
-import { errorCodeOf } from './graphql-errors.js'
+import { errorCodeOf, type FormatError } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
@@ -37,7 +38,7 @@ import { variableFaults } from './variable-faults.js'
 export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
-  readonly formatError: (error: unknown) => GraphQLFormattedError
+  readonly formatError: FormatError
   readonly entries: Entries
   readonly contextOf: (
     request: IncomingMessage,
@@ -63,7 +64,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     const told = toVotestreamError(isBadHost(error) ? new VotestreamError('INVALID_REQUEST') : error)
     void reply.code(told.status).headers(comeAgainFields(told))
     void reply.type(`${answerTypeOf(request.headers) ?? JSON_TYPE}; charset=utf-8`)
-    return reply.send(`${JSON.stringify({ errors: [formatError(told)] })}\n`)
+    return reply.send(`${JSON.stringify({ errors: [formatError(told, tracedOf(request))] })}\n`)
   })
   const contexts = new WeakMap<IncomingMessage, GraphqlContext>()
   app.route({
@@ -89,7 +90,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
         refuseSubscription(options.schema, request)
         const entry = await entries.of(request.raw)
-        if ('refusal' in entry) throw requestError(entry.refusal)
+        if ('refusal' in entry) throw traced(requestError(entry.refusal), tracedOf(request))
         const settle = (cost: number) => entries.settle(request.raw, cost)
         // Not copied: its loaders are made when they are asked for.
         const trace = request.trace ?? undefined
@@ -101,7 +102,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     onResponse({ raw, deadline }, _reply, next) {
       const { votes = 0 } = contexts.get(raw)?.acknowledged ?? {}
       for (let vote = 0; vote < votes; vote += 1) {
-        options.metrics.acknowledged('graphql', deadline.beganMs, raw.headers.traceparent)
+        options.metrics.acknowledged('graphql', deadline.beganAtMs, raw.headers.traceparent)
       }
       next()
     },
@@ -131,7 +132,7 @@ const createApollo = ({
     nodeEnv: 'production',
     parseOptions: { maxTokens: TOKENS_MAX },
     validationRules: [documentLimits],
-    formatError: (_formatted, error) => formatError(error),
+    formatError: (_formatted, error) => formatError(error, tracesOf.get(error as object)),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
@@ -140,6 +141,19 @@ const createApollo = ({
       requestChecks(known, safelist),
     ],
   })
+
+const tracedOf = ({ headers, trace }: Pick<FastifyRequest, 'headers' | 'trace'>): Traced => ({
+  traceParent: headers.traceparent,
+  trace,
+})
+
+/** Of errors that are about to be told: the library asks for their words without saying whose they are. */
+const tracesOf = new WeakMap<object, Traced>()
+
+const traced = (error: GraphQLError, { traceParent, trace }: Traced): GraphQLError => {
+  tracesOf.set(error, { traceParent, trace })
+  return error
+}
 
 const requestChecks = (
   known: ApolloOptions['known'],
@@ -162,8 +176,9 @@ const requestChecks = (
         })
       },
       /** Names the variables that are of a wrong type. */
-      async didEncounterErrors({ errors, schema, operation, request }) {
+      async didEncounterErrors({ errors, schema, operation, request, contextValue }) {
         for (const error of errors) {
+          traced(error, contextValue)
           if (error.extensions.code !== 'BAD_USER_INPUT' || !operation) continue
           error.extensions.fields = variableFaults(schema, operation, request.variables ?? {})
         }

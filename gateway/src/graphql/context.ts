@@ -30,7 +30,7 @@ export interface Incoming {
 /** What every resolver of one operation sees. */
 export interface GraphqlContext extends Incoming {
   trace?: OpenSpan | undefined
-  readonly loaders: Loaders
+  loaders(): Loaders
   readonly budget: AnswerBudget
   readonly sources: SubscriptionSources
   /** Over HTTP, before the operation runs: what it costs, in requests. @throws VotestreamError RATE_LIMITED */

@@ -36,7 +36,7 @@ export class EventResolver {
     @Arg('id', () => ID, { description: 'The event.' }) id: string,
   ): Promise<Event> {
     requireCaller(context)
-    return this.#view(await context.loaders.events.load(this.#parse('id', id)))
+    return this.#view(await context.loaders().events.load(this.#parse('id', id)))
   }
 
   @OfOperation('events')
@@ -106,7 +106,7 @@ export class EventResolver {
   @FieldResolver(() => Leaderboard, { name: 'leaderboard', description: 'Who leads. Scope `results:read`.' })
   async ownLeaderboard(@Root() { known }: Event, @Ctx() context: GraphqlContext): Promise<Leaderboard> {
     context.budget.spend(known.record.contestants.length)
-    const board = await context.loaders.boards.load(known)
+    const board = await context.loaders().boards.load(known)
     return new Leaderboard({ event: known, board })
   }
 
@@ -124,6 +124,6 @@ export class ContestantResolver {
   @FieldResolver(() => GraphQLSafeInt, { description: 'Votes that count.' })
   async totalVotes(@Root() contestant: Contestant, @Ctx() context: GraphqlContext): Promise<number> {
     const { event, index, knownVotes } = contestant
-    return knownVotes ?? (await context.loaders.boards.load(event)).totals[index] ?? 0
+    return knownVotes ?? (await context.loaders().boards.load(event)).totals[index] ?? 0
   }
 }

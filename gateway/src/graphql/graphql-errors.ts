@@ -1,8 +1,10 @@
 import type { Logger } from '@votestream/infra/logging'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { FAULTS_MAX } from '../problems.js'
+import { logFailure } from '../request-failures.js'
 import { type CountedCode, DOCUMENT_CODES, type DocumentCode } from '../request-metrics.js'
+import { type Traced, traceFields } from '../request-trace.js'
 import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from '../security-events.js'
 
 /** What the server's library calls failures that have a code in our catalogue. */
@@ -17,6 +19,9 @@ const REQUEST_CODES: ReadonlySet<ErrorCode> = new Set(['INVALID_REQUEST', 'METHO
 const isDocumentCode = (code: unknown): code is DocumentCode =>
   (DOCUMENT_CODES as readonly unknown[]).includes(code)
 
+/** @param traced what the error belongs to, for the log */
+export type FormatError = (error: unknown, traced?: Traced) => GraphQLFormattedError
+
 /**
  * An error as a client is told of it: the code and the sentence of the catalogue. What nobody foresaw is
  * INTERNAL, and logged with its cause; so is everything else that is our fault.
@@ -28,7 +33,7 @@ export const createErrorFormat =
     security: SecurityEvents = NO_SECURITY_EVENTS,
     onRefused: (code: CountedCode) => void = () => undefined,
   ) =>
-  (error: unknown): GraphQLFormattedError => {
+  (error: unknown, traced?: Traced): GraphQLFormattedError => {
     const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
     const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
     const code = error instanceof GraphQLError ? error.extensions.code : undefined
@@ -39,10 +44,7 @@ export const createErrorFormat =
     const told = toVotestreamError(error)
     if (!path) onRefused(told.code)
     noteRefusal(security, told, () => ({ operation: path?.join('.') ?? 'graphql' }))
-    // While something is away or slow every operation fails: a line for each of them would only add to the trouble.
-    if (told.status === 503 || told.status === 504)
-      logger.debug({ err: told, path }, 'an operation was put off')
-    else if (told.status >= 500) logger.error({ err: told, path }, 'an operation failed')
+    logFailure(logger, told, 'operation', () => ({ path, ...traceFields(traced) }))
     // What is wrong with the request as such, the library says best.
     const message =
       REQUEST_CODES.has(told.code) && error instanceof GraphQLError ? error.message : told.message
@@ -55,6 +57,19 @@ export const errorCodeOf = (error: GraphQLError | undefined): unknown => {
   const { code } = error.extensions
   return isDocumentCode(code) ? code : toVotestreamError(error).code
 }
+
+interface Executed {
+  readonly errors?: readonly GraphQLError[] | undefined
+  readonly data?: unknown
+}
+
+/** What was executed, with its errors as clients are told of them. */
+export const withErrors = (
+  { errors, ...rest }: Executed,
+  formatError: (error: unknown) => GraphQLFormattedError,
+): FormattedExecutionResult =>
+  // What was executed is an object or null.
+  ({ ...rest, ...(errors ? { errors: errors.map(formatError) } : {}) }) as FormattedExecutionResult
 
 const toVotestreamError = (error: unknown): VotestreamError => {
   const original = error instanceof GraphQLError ? originalOf(error) : error

@@ -121,8 +121,8 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
       sources,
       acknowledged: { votes: 0 },
       budget: createAnswerBudget(),
-      // Most mutations read nothing.
-      get loaders() {
+      // Most mutations read nothing. No accessor: an object that is written with one has a shape of its own.
+      loaders() {
         requireTime(deadline)
         loaders ??= createLoaders({ events, results }, () => requireCaller(incoming))
         return loaders

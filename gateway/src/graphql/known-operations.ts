@@ -2,13 +2,13 @@ import {
   type DocumentNode,
   type ExecutionResult,
   execute,
-  type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import type { Traced } from '../request-trace.js'
 import type { GraphqlContext } from './context.js'
-import { errorCodeOf } from './graphql-errors.js'
+import { errorCodeOf, type FormatError } from './graphql-errors.js'
 import { operationCost } from './operation-cost.js'
 import { beginOperation, endOperation } from './operation-traces.js'
 
@@ -34,7 +34,7 @@ export interface KnownOperations {
 
 interface KnownOperationsOptions {
   readonly schema: GraphQLSchema
-  readonly formatError: (error: unknown) => GraphQLFormattedError
+  readonly formatError: FormatError
 }
 
 /** Operations that are remembered, and their characters together. */
@@ -47,8 +47,10 @@ export const createKnownOperations = ({ schema, formatError }: KnownOperationsOp
     maxSize: CHARACTERS_MAX,
     sizeCalculation: (_operation, key) => key.length,
   })
-  const textOf = ({ data, errors }: ExecutionResult): string =>
-    `${JSON.stringify({ ...(errors ? { errors: errors.map(formatError) } : {}), data })}\n`
+  const textOf = ({ data, errors }: ExecutionResult, traced: Traced): string => {
+    const told = errors?.map((error) => formatError(error, traced))
+    return `${JSON.stringify({ ...(told ? { errors: told } : {}), data })}\n`
+  }
 
   return {
     learn(query, operationName, document) {
@@ -73,12 +75,12 @@ export const createKnownOperations = ({ schema, formatError }: KnownOperationsOp
       if (!(result instanceof Promise)) {
         if (!('data' in result)) return undefined
         if (span) endOperation(span, errorCodeOf(result.errors?.[0]))
-        return Promise.resolve(textOf(result))
+        return Promise.resolve(textOf(result, contextValue))
       }
-      if (!span) return result.then(textOf)
+      if (!span) return result.then((executed) => textOf(executed, contextValue))
       return result.then((executed) => {
         endOperation(span, errorCodeOf(executed.errors?.[0]))
-        return textOf(executed)
+        return textOf(executed, contextValue)
       })
     },
   }

@@ -43,11 +43,11 @@ export class LiveResolver {
     @Arg('eventId', () => ID, { description: 'The event.' }) eventId: string,
   ): Promise<Leaderboard> {
     // What was read for the last change is not as of this one.
-    context.loaders.forget()
+    context.loaders().forget()
     // For whoever sends the answer: it is not in it.
     context.since = board
     const number = requireIds({ eventId: this.#deps.ids.parseEventId(eventId) }).eventId
-    const event = await context.loaders.events.load(number)
+    const event = await context.loaders().events.load(number)
     return new Leaderboard({ event, board })
   }
 
@@ -64,7 +64,7 @@ export class LiveResolver {
     @Ctx() context: GraphqlContext,
     @Arg('voteId', () => ID, { description: 'The vote.' }) voteId: string,
   ): Promise<Vote> {
-    context.loaders.forget()
+    context.loaders().forget()
     const { voting, ids, now } = this.#deps
     const vote = requireIds({ voteId: ids.parseVoteId(voteId) }).voteId
     const event = await voting.find(requireCaller(context), vote)

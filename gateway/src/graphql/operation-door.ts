@@ -1,17 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import type { VotestreamError } from '@votestream/schema/errors'
-import type { GraphQLFormattedError } from 'graphql'
 import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
+import type { Traced } from '../request-trace.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
 import type { Entries } from './entries.js'
+import type { FormatError } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
 import { type KnownOperations, type PlainOperation, plainOperationOf } from './known-operations.js'
 import type { Asked, Safelist } from './safelist.js'
@@ -27,7 +28,7 @@ interface OperationDoorOptions {
     deadline: Deadline,
     trace: OpenSpan | undefined,
   ) => GraphqlContext
-  readonly formatError: (error: unknown) => GraphQLFormattedError
+  readonly formatError: FormatError
   readonly traces?: RequestTraces
   readonly metrics?: Pick<RequestMetrics, 'acknowledged'>
 }
@@ -42,14 +43,14 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
 export const createOperationDoor = (options: OperationDoorOptions): Door => {
   const { known, safelist, entries, contextOf, formatError, traces = NO_REQUEST_TRACES } = options
   const { metrics = NO_REQUEST_METRICS } = options
-  const refusal = (error: VotestreamError, type: string): DoorAnswer => ({
+  const refusal = (error: VotestreamError, type: string, traced: Traced): DoorAnswer => ({
     status: error.status,
     headers: {
       'content-type': `${type}; charset=utf-8`,
       ...(error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...comeAgainFields(error),
     },
-    body: `${JSON.stringify({ errors: [formatError(error)] })}\n`,
+    body: `${JSON.stringify({ errors: [formatError(error, traced)] })}\n`,
   })
 
   return {
@@ -66,7 +67,7 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
       if (entry instanceof Promise) return undefined
       const trace = traces.begin(request, GRAPHQL_PATH)
       if ('refusal' in entry) {
-        const refused = refusal(entry.refusal, type)
+        const refused = refusal(entry.refusal, type, { traceParent: request.headers.traceparent, trace })
         const { code } = entry.refusal
         return Promise.resolve(trace ? traces.answered(trace, refused, { deadline, code }) : refused)
       }
@@ -82,7 +83,7 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
         return trace ? traces.answered(trace, answered, { deadline }) : answered
       })
     },
-    failure: (error) => refusal(error, JSON_TYPE),
+    failure: (error, { headers }) => refusal(error, JSON_TYPE, { traceParent: headers.traceparent }),
     answered({ headers }, { votes = 0 }, receivedMs) {
       for (let vote = 0; vote < votes; vote += 1) {
         metrics.acknowledged('graphql', receivedMs, headers.traceparent)

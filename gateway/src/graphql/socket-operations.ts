@@ -3,9 +3,7 @@ import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
   type ExecutionResult,
-  type FormattedExecutionResult,
   GraphQLError,
-  type GraphQLFormattedError,
   type GraphQLSchema,
   getVariableValues,
   subscribe,
@@ -22,6 +20,7 @@ import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
+import { type FormatError, withErrors } from './graphql-errors.js'
 import { beginSocketOperation } from './operation-traces.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
@@ -43,7 +42,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly safelist: Safelist | undefined
   readonly tokens: TokenVerifier
   readonly admission: Pick<Admission, 'enterFrom'>
-  readonly formatError: (error: unknown) => GraphQLFormattedError
+  readonly formatError: FormatError
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
@@ -89,7 +88,12 @@ export const createSocketOperations = (
     return options.admission.enterFrom(origin, 'websocket', authorizationOf(connectionParams), cost)
   }
   const operationOf = createDocuments(options)
-  const format = (result: Executed) => withErrors(result, formatError)
+  const format = (result: ExecutionResult) => withErrors(result, (error) => formatError(error))
+  const formatOf = ({ extensions }: SubscribePayload, args?: ExecutionArgs) => {
+    // What is executed for nobody in particular has none.
+    const { trace } = (args?.contextValue ?? {}) as Partial<GraphqlContext>
+    return (error: unknown) => formatError(error, { traceParent: textOf(extensions?.traceparent), trace })
+  }
   const shared = createSharedSubscriptions({ schema, broadcasts, createContext, format })
   const executing = new Set<Set<string>>()
   const idle: (() => void)[] = []
@@ -234,11 +238,11 @@ export const createSocketOperations = (
         const followed = isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)
         return untilRemoved(safelist, args.document, followed)
       },
-      onNext(_context, _id, _payload, args, result) {
+      onNext(_context, _id, payload, args, result) {
         if (isTimed(args)) acknowledgeVotes(args, requestMetrics)
-        return format(result)
+        return withErrors(result, formatOf(payload, args))
       },
-      onError: (_context, _id, _payload, errors) => errors.map(formatError),
+      onError: (_context, _id, payload, errors) => errors.map(formatOf(payload)),
       onComplete: ({ extra }, id) => finish(extra.executing, id),
       onClose({ extra }) {
         extra.forget?.()
@@ -268,18 +272,6 @@ const expiryOf = (
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
-
-interface Executed {
-  readonly errors?: readonly GraphQLError[] | undefined
-  readonly data?: unknown
-}
-
-const withErrors = (
-  { errors, ...rest }: Executed,
-  formatError: SocketOperationsOptions['formatError'],
-): FormattedExecutionResult =>
-  // What was executed is an object or null.
-  ({ ...rest, ...(errors ? { errors: errors.map(formatError) } : {}) }) as FormattedExecutionResult
 
 const asGraphqlError = (error: unknown): GraphQLError => {
   const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })

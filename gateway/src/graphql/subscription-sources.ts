@@ -31,7 +31,7 @@ export const createSubscriptionSources = ({
   async leaderboard(context, eventId) {
     requireCaller(context)
     const number = requireIds({ eventId: ids.parseEventId(eventId) }).eventId
-    const { record } = await context.loaders.events.load(number)
+    const { record } = await context.loaders().events.load(number)
     return liveBoards.watch(number, record.contestants.length)
   },
   async vote(context, voteId) {

@@ -36,5 +36,5 @@ export const executeInTime = async ({
 export const acknowledgeVotes = ({ contextValue, deadline }: TimedArgs, metrics: RequestMetrics): void => {
   const { acknowledged, traceParent } = contextValue
   for (let vote = 0; vote < acknowledged.votes; vote += 1)
-    metrics.acknowledged('websocket', deadline.beganMs, traceParent)
+    metrics.acknowledged('websocket', deadline.beganAtMs, traceParent)
 }

@@ -4,7 +4,9 @@ import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
 import { authorize } from '../policy.js'
 import { toVotestreamError } from '../problems.js'
+import type { LoggedRequest } from '../request-log.js'
 import { NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
+import type { RequestSpan } from '../request-trace.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { submitVoteBody } from './schemas.js'
 import type { SubmitVote, SubmitVoteRequest } from './submit-vote.js'
@@ -15,7 +17,7 @@ interface VoteDoorOptions {
   readonly admission: Pick<Admission, 'enter'>
   readonly submitVote: SubmitVote
   /** The answer to whatever was thrown. */
-  readonly answerTo: (error: unknown, url: string) => DoorAnswer
+  readonly answerTo: (error: unknown, request: LoggedRequest, trace?: RequestSpan) => DoorAnswer
   readonly traces?: RequestTraces
   readonly metrics?: RequestMetrics | undefined
 }
@@ -56,12 +58,12 @@ export const createVoteDoor = (options: VoteDoorOptions): Door => {
         }
         return trace ? traces.answered(trace, answer, { deadline }) : answer
       } catch (error) {
-        const answer = answerTo(error, SUBMIT_VOTE_PATH)
+        const answer = answerTo(error, request, trace)
         if (!trace) return answer
         return traces.answered(trace, answer, { deadline, code: toVotestreamError(error).code })
       }
     },
-    failure: (error) => answerTo(error, SUBMIT_VOTE_PATH),
+    failure: answerTo,
     answered({ headers }, { code = 'INTERNAL' }, receivedMs) {
       metrics.count('rest', 'submitVote', code)
       if (code === 'OK') metrics.acknowledged('rest', receivedMs, headers.traceparent)

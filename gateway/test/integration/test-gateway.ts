@@ -1,5 +1,5 @@
 import { watchCatalog } from '@votestream/infra/catalog'
-import { createLogger } from '@votestream/infra/logging'
+import { createLogger, type Logger } from '@votestream/infra/logging'
 import { connectNats, type Nats } from '@votestream/infra/nats'
 import { startServersForTest, type TestServers } from '@votestream/infra/servers/test-servers'
 import { type Buckets, openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
@@ -40,6 +40,7 @@ import { createOpenCounts, type LiveConnections } from '../../src/live/open-coun
 import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
+import type { RequestLog } from '../../src/request-log.js'
 import { createRequestMetrics } from '../../src/request-metrics.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { watchRevocations } from '../../src/revocations.js'
@@ -129,13 +130,16 @@ export interface TestGatewayOptions {
   readonly tls?: TlsFiles
   readonly hstsSeconds?: number
   readonly safelist?: SafelistMode
+  /** By default nothing is logged. */
+  readonly logger?: Logger
+  readonly requestLog?: RequestLog
 }
 
 export const startTestGateway = async (options: TestGatewayOptions = {}): Promise<TestGateway> => {
   const limits = { requestTimeoutMs: 10_000, ...options.limits }
   const crossOrigin = createCrossOrigin(options.origins ?? [])
   const servers = await startServersForTest(['nats'])
-  const logger = createLogger('gateway-test', 'silent')
+  const { logger = createLogger('gateway-test', 'silent') } = options
   const nats = await connectNats({ url: servers.get('nats').url, name: 'gateway-test', logger })
   const buckets = await openBuckets(nats, 1)
   const store = createStore(nats)
@@ -273,6 +277,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     drainMs: SOCKET_LIMITS.drainMs,
     logger,
     requestMetrics,
+    ...(options.requestLog ? { requestLog: options.requestLog } : {}),
     missing,
     limits,
     crossOrigin,

@@ -19,11 +19,14 @@ const linkOf = (path: string): string => {
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
+const TOKEN = 'a-token-for-the-tests-of-workers-long-enough'
+
 describe('several workers behind one port', () => {
   let servers: TestServers
   let gateway: ChildProcess
   let port: number
   let metricsPort: number
+  let output = ''
 
   before(async function () {
     // Three processes start.
@@ -42,8 +45,12 @@ describe('several workers behind one port', () => {
         JWT_SECRET: 'a secret for the tests of workers, long enough',
         ID_SECRET: 'another secret for the tests of workers, long too',
         LOG_LEVEL: 'silent',
+        DIAGNOSTICS_TOKEN: TOKEN,
       },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    gateway.stdout?.on('data', (chunk) => {
+      output += String(chunk)
     })
     await untilReady()
   })
@@ -135,6 +142,34 @@ describe('several workers behind one port', () => {
     await untilReady()
     await (await ask()).text()
     while ((await counted()).asked !== 11) await pause(10)
+  })
+
+  const asOperator = (path: string, init: RequestInit = {}) =>
+    fetch(`http://127.0.0.1:${metricsPort}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${TOKEN}` },
+    })
+
+  it('log as much as their operator wants, each of them', async () => {
+    assert.equal(output, '')
+    const body = JSON.stringify({ level: 'info', for: 60 })
+    const changed = await asOperator('/log-level', { method: 'PUT', body })
+    assert.equal(changed.status, 200)
+    const said = (pid: number | undefined) => output.includes(`"process.pid":${pid}`)
+    while (![gateway.pid, ...workers()].every(said)) await pause(10)
+    await asOperator('/log-level', { method: 'PUT', body: JSON.stringify({ level: 'silent', for: 1 }) })
+  })
+
+  it('each has profiles of its own', async () => {
+    const ask = (worker: number) => asOperator(`/debug/pprof/profile?seconds=1&worker=${worker}`)
+    const answers = await Promise.all([ask(1), ask(2), ask(3)])
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 404],
+    )
+    const [first, second] = await Promise.all(answers.map((answer) => answer.arrayBuffer()))
+    assert.ok(first && second && !Buffer.from(first).equals(Buffer.from(second)))
+    assert.deepEqual([...new Uint8Array(first).slice(0, 2)], [0x1f, 0x8b], 'gzipped')
   })
 
   it('one that is killed is replaced, and the port never closes', async () => {

@@ -32,7 +32,7 @@ const removed = (key: string) => ({ key, operation: 'DEL' as const, value: new U
 
 const openBook = (builtIn: readonly string[] = []) => {
   const lines: string[] = []
-  const logger = createLogger('test', 'info', { write: (line) => lines.push(line) })
+  const logger = createLogger('test', 'info', { destination: { write: (line) => lines.push(line) } })
   const book = createOperationBook(
     builtIn.flatMap((text) => operationTexts(parse(text))),
     logger,

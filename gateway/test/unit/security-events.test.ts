@@ -6,10 +6,11 @@ import { createSecurityEvents, noteRefusal, pseudonyms } from '../../src/securit
 
 describe('security events', () => {
   it('of a flood a bounded number is written, and the rest is counted in the log and in the metric', async () => {
-    const lines: { event: string; suppressed?: number }[] = []
+    const lines: { 'event.action': string; votestream?: { suppressed: number } }[] = []
     const works: (() => void)[] = []
     const registry = new Registry()
-    const logger = createLogger('test', 'info', { write: (line) => lines.push(JSON.parse(line)) })
+    const destination = { write: (line: string) => lines.push(JSON.parse(line)) }
+    const logger = createLogger('test', 'info', { destination })
     const later = (work: () => void) => works.push(work)
     const security = createSecurityEvents({ logger, registry, linesPerSecondMax: 3, later })
     for (let n = 0; n < 1_000; n++) security.note('login-failed', () => ({ address: '192.0.2.1' }))
@@ -17,7 +18,7 @@ describe('security events', () => {
     assert.equal(lines.length, 4)
     for (const work of works.splice(0)) work()
     assert.deepEqual(
-      lines.slice(4).map(({ event, suppressed }) => [event, suppressed]),
+      lines.slice(4).map(({ 'event.action': event, votestream }) => [event, votestream?.suppressed]),
       [['login-failed', 997]],
     )
     security.note('login-failed')

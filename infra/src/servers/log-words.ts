@@ -14,26 +14,25 @@ interface LogLine {
   readonly isError: boolean
 }
 
-const ERROR_LEVEL = 50
-
 /** What a line of a log says; a service's JSON line with the message of its error. */
 export function readLine(line: string): LogLine {
   const record = line.startsWith('{') ? parseRecord(line) : undefined
   if (record === undefined) return { words: line, isRecord: false, isError: false }
-  const { level, msg, err } = record
-  const isError = typeof level === 'number' ? level >= ERROR_LEVEL : level === 'error' || level === 'fatal'
-  const cause = typeof err === 'object' && err !== null && 'message' in err ? err.message : undefined
-  return { words: typeof cause === 'string' ? `${msg}: ${cause}` : msg, isRecord: true, isError }
+  const { level, message, error } = record
+  const isError = level === 'error' || level === 'fatal'
+  const cause = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined
+  return { words: typeof cause === 'string' ? `${message}: ${cause}` : message, isRecord: true, isError }
 }
 
-function parseRecord(line: string): { level: unknown; msg: string; err: unknown } | undefined {
+function parseRecord(line: string): { level: unknown; message: string; error: unknown } | undefined {
   try {
     const record: unknown = JSON.parse(line)
-    if (typeof record !== 'object' || record === null || !('level' in record) || !('msg' in record)) {
+    if (typeof record !== 'object' || record === null || !('log.level' in record) || !('message' in record)) {
       return undefined
     }
-    const { level, msg } = record
-    return typeof msg === 'string' ? { level, msg, err: 'err' in record ? record.err : undefined } : undefined
+    const { 'log.level': level, message } = record
+    if (typeof message !== 'string') return undefined
+    return { level, message, error: 'error' in record ? record.error : undefined }
   } catch {
     return undefined
   }

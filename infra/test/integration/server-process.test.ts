@@ -56,8 +56,8 @@ describe("a server's process", () => {
   })
 
   it('is told with the words of this life alone, and of a service with what its error says', async () => {
-    const info = '{"level":30,"msg":"lease taken"}'
-    const fatal = '{"level":60,"err":{"message":"SHARDS is 4"},"msg":"could not start"}'
+    const info = '{"log.level":"info","message":"lease taken"}'
+    const fatal = '{"log.level":"fatal","error":{"message":"SHARDS is 4"},"message":"could not start"}'
     const dying = (lines: string) =>
       startServer(
         spec({ command: 'sh', args: ['-c', `echo '${lines}'; exit 1`], isReady: async () => false }),

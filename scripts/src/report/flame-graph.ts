@@ -84,11 +84,11 @@ const barsOf = ({ nodes, samples, timeDeltas }: CpuProfile): Bar[] => {
   return bars
 }
 
-/** `gateway/dist/src/votes.js:41`, `fastify/lib/reply.js:156`, `node:net:927`. */
-const placeOf = ({ url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string => {
+/** `gateway/src/votes.ts:41`, or `gateway/dist/src/votes.js:39` of one without a source map, `fastify/lib/reply.js:156`, `node:net:927`. */
+export const placeOf = ({ url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string => {
   const path = url
     .replace(/^.*\/node_modules\//, '')
-    .replace(/^.*\/((?:schema|infra|gateway|ingest|processor)\/dist\/)/, '$1')
+    .replace(/^.*\/((?:schema|infra|gateway|ingest|processor)\/(?:dist|src)\/)/, '$1')
   return path === '' ? '' : `${path}:${lineNumber + 1}`
 }
 

@@ -86,7 +86,7 @@ export const bodyAttacks: readonly Attack[] = [
   })),
   vote('a device that tells a log what to say', INVALID, (good) => ({
     ...good,
-    meta: { device_id: 'a\n{"level":50,"msg":"forged"}' },
+    meta: { device_id: 'a\n{"log.level":"error","message":"forged"}' },
   })),
   vote('a body called text', '415 UNSUPPORTED_MEDIA_TYPE', (good) => json(good), {
     'content-type': 'text/plain',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { repositoryRoot } from '@votestream/infra/servers/repository-root'
 import { openPlace, type Place } from '../hostile/place.js'
 
 const PASSWORD = 'marked-password-5d1f'
@@ -16,7 +17,7 @@ describe('the logs of all services', function () {
   let place: Place
 
   before(async () => {
-    place = await openPlace({ LOG_LEVEL: 'trace' })
+    place = await openPlace({ LOG_LEVEL: 'trace', LOG_REQUESTS_RATIO: '1' })
   })
   after(() => place?.stop())
 
@@ -30,7 +31,8 @@ describe('the logs of all services', function () {
     )
   }
   const written = async (event: string): Promise<void> => {
-    while (![...(await logs()).values()].some((text) => text.includes(`"event":"${event}"`))) await pause(50)
+    while (![...(await logs()).values()].some((text) => text.includes(`"event.action":"${event}"`)))
+      await pause(50)
   }
   const login = (password: string) =>
     place.ask({ path: '/v1/auth/login', body: { username: USERNAME, password } })
@@ -79,9 +81,11 @@ describe('the logs of all services', function () {
     await place.raw(`POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nX: ${PASSWORD}\r\nContent-Length: x\r\n\r\n`)
     await place.socket([{ type: 'connection_init', payload: { Authorization: `Bearer ${FORGED}` } }])
     await place.socket([`{"type":"connection_init","payload":{"password":"${PASSWORD}"`])
-    // With the broker gone every failure has a cause, and is told with it at this level.
+    // With the broker gone every failure has a cause, and is told with it.
     await place.system.servers.kill('nats')
-    await login(PASSWORD)
+    const traced = { traceparent: `00-${'0a'.repeat(16)}-${'b7'.repeat(8)}-01` }
+    const credentials = { username: USERNAME, password: PASSWORD }
+    await place.ask({ path: '/v1/auth/login', body: credentials, headers: traced })
     await register({ ...registration, username: `${USERNAME}b` }, place.application)
     await place.system.servers.start('nats')
 
@@ -97,4 +101,68 @@ describe('the logs of all services', function () {
       }
     }
   })
+
+  it('hold every field that the shippers look for, and none that Elasticsearch is not told of', async () => {
+    const lines = [...(await logs())]
+      .filter(([name]) => SHIPPED.test(name))
+      .flatMap(([, text]) => text.split('\n').slice(0, -1))
+      .map((line) => flattened(JSON.parse(line)))
+    assert.ok(lines.length > 50, `${lines.length}`)
+    const seen = new Map(lines.flatMap((line) => [...line]))
+    const named = await alloyFields()
+    assert.ok(named.size >= 8)
+    for (const field of named) assert.ok(seen.has(field), `no line has ${field}`)
+    const mapping = await elasticFields()
+    for (const [field, value] of seen) {
+      const type = mapping.get(field.startsWith('votestream.') ? 'votestream' : field)
+      assert.ok(type !== undefined, `${field} is mapped to nothing`)
+      if (type !== 'flattened') assert.equal(typeof value, JSON_TYPES[type], `${field} of ${type}`)
+    }
+    for (const field of mapping.keys())
+      assert.ok(
+        [...seen.keys()].some((name) => name === field || name.startsWith(`${field}.`)),
+        field,
+      )
+  })
 })
+
+const SHIPPED = /^(gateway|ingest|processor).*\.log$/
+const JSON_TYPES: Record<string, string> = {
+  date: 'string',
+  keyword: 'string',
+  match_only_text: 'string',
+  wildcard: 'string',
+  long: 'number',
+}
+const infra = (name: string) => readFile(join(repositoryRoot(), 'infra', name), 'utf8')
+
+/** As Filebeat expands them: `trace.id` is `{ trace: { id } }`. */
+const flattened = (record: object, prefix = ''): Map<string, unknown> =>
+  new Map(
+    Object.entries(record).flatMap(([name, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? [...flattened(value, `${prefix}${name}.`)]
+        : [[`${prefix}${name}`, value] as const],
+    ),
+  )
+
+/** What Alloy takes out of a line: `"log.level"` with its quotes is one name. */
+const alloyFields = async (): Promise<Set<string>> => {
+  const text = await infra('loki/alloy.alloy')
+  const block = /stage\.json \{\s*expressions = \{([\s\S]*?)\}/.exec(text)?.[1] ?? ''
+  return new Set([...block.matchAll(/= `([^`]+)`/g)].map(([, name = '']) => name.replaceAll('"', '')))
+}
+
+interface Mapped {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, Mapped>>
+}
+
+const elasticFields = async (): Promise<Map<string, string>> => {
+  const { template } = JSON.parse(await infra('elastic/index-template.json'))
+  const fields = (properties: Readonly<Record<string, Mapped>>, prefix = ''): [string, string][] =>
+    Object.entries(properties).flatMap(([name, { type, properties: inner }]) =>
+      type === undefined ? fields(inner ?? {}, `${prefix}${name}.`) : [[`${prefix}${name}`, type]],
+    )
+  return new Map(fields(template.mappings.properties))
+}

@@ -41,16 +41,18 @@ describe('the address of the gateway', () => {
 
 describe('a line of a log', () => {
   it('is shown when it is about an error', () => {
-    assert.equal(importantText('{"level":50,"msg":"the disk is full"}'), 'the disk is full')
-    assert.equal(importantText('{"level":"error","msg":"away"}'), 'away')
-    assert.equal(importantText('{"level":50,"msg":"away","err":{"message":"refused"}}'), 'away: refused')
+    assert.equal(importantText('{"log.level":"fatal","message":"the disk is full"}'), 'the disk is full')
+    assert.equal(importantText('{"log.level":"error","message":"away"}'), 'away')
+    const withCause = '{"log.level":"error","message":"away","error":{"message":"refused"}}'
+    assert.equal(importantText(withCause), 'away: refused')
     assert.equal(importantText('[12] 2026/01/01 10:00:00.1 [ERR] no space'), '[ERR] no space')
   })
 
   it('is not shown otherwise', () => {
     for (const line of [
-      '{"level":30,"msg":"fine"}',
-      '{"level":50',
+      '{"log.level":"info","message":"fine"}',
+      '{"log.level":"warn","message":"hm"}',
+      '{"log.level":"error"',
       'plain',
       '',
       '[12] 2026/01/01 1:0:0.1 [INF] x',
