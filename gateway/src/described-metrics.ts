@@ -9,11 +9,14 @@ import { watchUsages } from './admission/key-metrics.js'
 import { createGatewayMetrics } from './gateway-metrics.js'
 import { inertOperations } from './inert.js'
 import { watchLive } from './live/live-metrics.js'
+import { createRumMetrics } from './rum/rum-metrics.js'
 import { createSecurityEvents } from './security-events.js'
 
 export { APIS } from './admission/limits.js'
 export { POLICY } from './policy.js'
 export { DOCUMENT_CODES, OTHER_OPERATIONS } from './request-metrics.js'
+export { RUM_ERROR_KINDS, RUM_MEASURES } from './rum/rum-beacon.js'
+export { BEACON_RESULTS } from './rum/rum-metrics.js'
 export { SECURITY_EVENTS } from './security-events.js'
 
 /** Every metric of a gateway, of one in which nothing ever happens. */
@@ -26,6 +29,7 @@ export const describeMetrics = (): Registry => {
   const counts = { exported: 0, droppedFull: 0, droppedFailed: 0, waiting: 0 }
   watchSpans(registry, { counts, refused: () => 0 })
   watchUsages(registry, () => [])
+  createRumMetrics(registry)
   watchLive(registry, inertOperations())
   watchQueues(registry, { votes: empty, connections: empty, passwords: empty })
   const silent = () => new Promise(() => undefined)

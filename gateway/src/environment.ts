@@ -14,6 +14,8 @@ import { DEFAULT_LIMITS, type Limits, RATE_CEILING, type Rate } from './admissio
 import { createClientAddresses } from './client-address.js'
 import { parseDuration } from './duration.js'
 import { frontDoorFaults, frontDoorVariables } from './front-door-variables.js'
+import type { SocketLimits } from './graphql/sockets.js'
+import { rumFaults, rumVariables } from './rum/rum-variables.js'
 import { type TextFieldName, textFault } from './text-fields.js'
 
 const SECRET_LENGTH_MIN = 32
@@ -54,6 +56,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       ...telemetryVariables,
       ...clickhouseVariables,
       ...frontDoorVariables,
+      ...rumVariables,
       GATEWAY_PORT: portVariable(4000),
       GATEWAY_HOST: z.string().default('127.0.0.1'),
       GATEWAY_METRICS_PORT: portVariable(9401),
@@ -114,7 +117,7 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
     },
     source,
   )
-  const faults = frontDoorFaults(environment)
+  const faults = [...frontDoorFaults(environment), ...rumFaults(environment)]
   if (faults.length > 0) throw new EnvironmentError(faults)
   if (environment.NODE_ENV === 'production') requireStrongSecrets(environment)
   return environment
@@ -141,6 +144,17 @@ export const limitsOf = (variables: RateVariables): Limits => {
     address: { perSecond: variables.ADDRESS_RATE_LIMIT, burst: variables.ADDRESS_RATE_BURST },
   }
 }
+
+export const socketLimitsOf = (variables: GatewayEnvironment): SocketLimits => ({
+  operationsPerSocketMax: variables.OPERATIONS_PER_SOCKET_MAX,
+  expiryGraceMs: variables.TOKEN_GRACE_SECONDS * 1_000,
+  drainMs: variables.DRAIN_SECONDS * 1_000,
+  // Each worker has its share: connections are handed to them in turn.
+  perSecondMax: Math.max(1, Math.floor(variables.SOCKETS_PER_SECOND_MAX / variables.GATEWAY_WORKERS)),
+  idleMs: variables.SOCKET_IDLE_SECONDS * 1_000,
+  lifeMs: variables.SOCKET_LIFE_SECONDS * 1_000,
+  stages: variables.WEBSOCKET_STAGES,
+})
 
 const requireStrongSecrets = (secrets: { JWT_SECRET: string; ID_SECRET: string }): void => {
   const weak = (['JWT_SECRET', 'ID_SECRET'] as const).filter(

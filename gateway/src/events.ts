@@ -27,6 +27,8 @@ export interface EventDraft {
   readonly opensAtMs: number | null
   /** Null: when somebody closes it. */
   readonly closesAtMs: number | null
+  /** A check of the system itself: lists and analysts leave it out. */
+  readonly canary?: boolean
 }
 
 export interface EventBoard {
@@ -42,7 +44,7 @@ export interface Events {
   /** @throws VotestreamError WRONG_SCOPE, EVENT_NOT_FOUND, STORE_UNAVAILABLE */
   read(caller: Caller, event: EventNumber): Promise<CatalogEvent>
   /**
-   * Events by number, the highest first, so the newest. @param page.before leaves out this number and higher ones.
+   * Events by number, the highest first, so the newest, without canaries. @param page.before leaves out this number and higher ones.
    * @throws VotestreamError WRONG_SCOPE, STORE_UNAVAILABLE
    */
   list(
@@ -84,6 +86,7 @@ export const createEvents = (options: EventsOptions): Events => {
   return {
     async create(caller, draft, deadline) {
       authorize('createEvent', caller)
+      if (draft.canary) authorize('createCanaryEvent', caller)
       const createdBy = callingUser(caller)
       const bytesMax = (nats.connection.info?.max_payload ?? 1024 * 1024) - MESSAGE_OVERHEAD_BYTES
       checkTimes(draft, now())
@@ -100,6 +103,7 @@ export const createEvents = (options: EventsOptions): Events => {
         opensAtMs,
         closesAtMs,
         contestants,
+        ...(draft.canary ? { canary: true } : {}),
       }
       requireTime(deadline)
       // 2. The event, in one write. From here it exists, whether or not this process lives to say so; a client

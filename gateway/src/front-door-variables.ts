@@ -1,6 +1,7 @@
 import { optionalWholeVariable, wholeVariable } from '@votestream/infra/environment'
 import { z } from 'zod'
 import { originFault } from './cross-origin.js'
+import { DOCUMENT_LIMITS, type DocumentLimits } from './graphql/document-limits.js'
 import { SAFELIST_MODES } from './graphql/safelist.js'
 import { stagesFault } from './graphql/socket-routes.js'
 import { BODY_BYTES_LIMIT, HEADER_BYTES_LIMIT, HTTP_LIMITS, type HttpLimits } from './http-limits.js'
@@ -46,6 +47,13 @@ export const frontDoorVariables = {
   WEBSOCKET_STAGES: listVariable(stagesFault),
   /** `only`: operations of GraphQL that are not registered are refused. */
   GRAPHQL_SAFELIST: z.enum(SAFELIST_MODES, `must be ${SAFELIST_MODES.join(' or ')}`).default('off'),
+  /** What one GraphQL document may ask for. At the highest of each, one takes some 100 ms to be looked at. */
+  GRAPHQL_DEPTH_MAX: wholeVariable(DOCUMENT_LIMITS.depthMax, 5, 100),
+  GRAPHQL_FIELDS_MAX: wholeVariable(DOCUMENT_LIMITS.fieldsMax, 10, 10_000),
+  GRAPHQL_ALIASES_MAX: wholeVariable(DOCUMENT_LIMITS.aliasesMax, 1, 10_000),
+  GRAPHQL_DIRECTIVES_MAX: wholeVariable(DOCUMENT_LIMITS.directivesMax, 1, 1_000),
+  GRAPHQL_COST_MAX: wholeVariable(DOCUMENT_LIMITS.costMax, 500, 1_000_000),
+  GRAPHQL_TOKENS_MAX: wholeVariable(DOCUMENT_LIMITS.tokensMax, 100, 100_000),
   /** Origins of other hosts whose pages may call this one, apart by commas. */
   CORS_ORIGINS: listVariable(originsFault),
   /** Set, TLS is spoken on the public port, and nothing else. In PEM. */
@@ -74,6 +82,15 @@ export const httpLimitsOf = (environment: FrontDoor): HttpLimits => ({
   keepAliveMs: environment.KEEP_ALIVE_MS,
   requestsPerConnectionMax: environment.REQUESTS_PER_CONNECTION_MAX,
   connectionsMax: environment.HTTP_CONNECTIONS_MAX,
+})
+
+export const documentLimitsOf = (environment: FrontDoor): DocumentLimits => ({
+  depthMax: environment.GRAPHQL_DEPTH_MAX,
+  fieldsMax: environment.GRAPHQL_FIELDS_MAX,
+  aliasesMax: environment.GRAPHQL_ALIASES_MAX,
+  directivesMax: environment.GRAPHQL_DIRECTIVES_MAX,
+  costMax: environment.GRAPHQL_COST_MAX,
+  tokensMax: environment.GRAPHQL_TOKENS_MAX,
 })
 
 const YEAR_SECONDS = 365 * 24 * 60 * 60

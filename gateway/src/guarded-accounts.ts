@@ -2,11 +2,12 @@ import { accountKey, normalizeUsername } from '@votestream/schema/account-record
 import { invalidField, VotestreamError } from '@votestream/schema/errors'
 import type { OpaqueIds } from '@votestream/schema/opaque-ids'
 import type { Accounts, Login } from './accounts.js'
-import type { LoginAttempt, LoginThrottle } from './login-throttle.js'
+import type { LoginAttempt } from './login-throttle.js'
 import type { SecurityEvents } from './security-events.js'
+import type { SharedLoginThrottle } from './shared-logins.js'
 
 interface GuardOptions {
-  readonly throttle: LoginThrottle
+  readonly throttle: SharedLoginThrottle
   readonly security: SecurityEvents
   /** See `pseudonyms`. */
   readonly pseudonym: (username: string) => string
@@ -17,9 +18,9 @@ interface GuardOptions {
 export const guardAccounts = (accounts: Accounts, options: GuardOptions): Accounts => {
   const { throttle, security, pseudonym, ids } = options
   // The same for a name that nobody has: the wait does not tell which names there are.
-  const begin = (username: string, address: string): LoginAttempt => {
+  const begin = async (username: string, address: string): Promise<LoginAttempt> => {
     try {
-      return throttle.begin(accountKey(username), address)
+      return await throttle.begin(accountKey(username), address)
     } catch (error) {
       security.note('login-throttled', () => ({ account: pseudonym(username), address }))
       throw error
@@ -36,7 +37,7 @@ export const guardAccounts = (accounts: Accounts, options: GuardOptions): Accoun
       return voter
     },
     async login(username, password, address) {
-      const attempt = begin(username, address)
+      const attempt = await begin(username, address)
       let login: Login
       try {
         login = await accounts.login(username, password, address)

@@ -34,7 +34,8 @@ export type DelayKind = keyof typeof DELAY_CURVES
 
 /** How long after the last failure the next attempt is taken, in milliseconds. */
 export const delayMs = ({ free, doubleEvery, delayMaxMs }: DelayCurve, count: number): number => {
-  const over = count - free
+  // In whole ones: what fades within seconds is still a failure.
+  const over = Math.round(count) - free
   return over < 0 ? 0 : Math.min(delayMaxMs, SECOND_MS * 2 ** (over / doubleEvery))
 }
 
@@ -48,7 +49,10 @@ export const waitMs = (curve: DelayCurve, failures: Failures | undefined, nowMs:
 
 /** With one more. They are not counted further than to the longest wait, so that it fades as soon as they end. */
 export const withFailure = (curve: DelayCurve, failures: Failures | undefined, nowMs: number): Failures => {
-  const most = curve.free + curve.doubleEvery * Math.log2(curve.delayMaxMs / SECOND_MS)
   const left = failures ? faded(curve, failures, nowMs) : 0
-  return { count: Math.min(Math.ceil(most), left + 1), atMs: nowMs }
+  return { count: Math.min(countMax(curve), left + 1), atMs: nowMs }
 }
+
+/** After so many the wait is the longest. */
+export const countMax = ({ free, doubleEvery, delayMaxMs }: DelayCurve): number =>
+  Math.ceil(free + doubleEvery * Math.log2(delayMaxMs / SECOND_MS))

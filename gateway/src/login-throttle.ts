@@ -13,6 +13,8 @@ export interface LoginThrottle {
    * @throws VotestreamError TOO_MANY_LOGINS that says when to try again; what is refused is not counted
    */
   begin(account: string, address: string): LoginAttempt
+  /** Counts an attempt in the same way, whatever failed before: it was let through by those who count together. */
+  note(account: string, address: string): LoginAttempt
 }
 
 export interface LoginAttempt {
@@ -29,7 +31,7 @@ export interface LoginAttempt {
 const REMEMBERED_MAX = 100_000
 
 /**
- * In the memory of this process: N of them let through up to N times as many guesses, and a restart forgets them.
+ * In the memory of this process, which forgets them with a restart. Of several gateways `shareLogins` makes one.
  *
  * Nobody locks another one out: whatever is guessed elsewhere, a network from which an account's owner has logged in before
  * is slowed down by its own failures alone. From anywhere else an account under attack takes one attempt in half a minute,
@@ -65,35 +67,52 @@ export const createLoginThrottle = ({
     }
   }
 
+  /** What a try counts for; of a pair that has logged in only its own failures count. */
+  const countersOf = (
+    account: string,
+    address: string,
+  ): { readonly pair: string; readonly counted: Counter[] } => {
+    const network = addressBlock(address)
+    const pair = `${account} ${network}`
+    const everywhere: Counter[] = [
+      ['account', account],
+      ['address', network],
+    ]
+    return { pair, counted: [['pair', pair], ...(known.get(pair) ? [] : everywhere)] }
+  }
+
+  const attempt = (pair: string, counted: readonly Counter[], atMs: number): LoginAttempt => {
+    const undone = counted.map(([kind, key]) => count(kind, key, atMs))
+    const undo = (): void => {
+      for (const each of undone) each()
+    }
+    return {
+      undo,
+      succeeded() {
+        undo()
+        failures.pair.delete(pair)
+        known.set(pair, true)
+      },
+    }
+  }
+
   return {
     begin(account, address) {
       const atMs = now()
-      const network = addressBlock(address)
-      const pair = `${account} ${network}`
-      const everywhere = [
-        ['account', account],
-        ['address', network],
-      ] as const
-      const counted: readonly (readonly [DelayKind, string])[] = [
-        ['pair', pair],
-        ...(known.get(pair) ? [] : everywhere),
-      ]
+      const { pair, counted } = countersOf(account, address)
       const waits = counted.map(([kind, key]) => waitMs(DELAY_CURVES[kind], failures[kind].get(key), atMs))
       const longestMs = Math.max(...waits)
-      if (longestMs > 0)
-        throw new VotestreamError('TOO_MANY_LOGINS', { retryAfterSeconds: Math.ceil(longestMs / 1_000) })
-      const undone = counted.map(([kind, key]) => count(kind, key, atMs))
-      const undo = (): void => {
-        for (const each of undone) each()
-      }
-      return {
-        undo,
-        succeeded() {
-          undo()
-          failures.pair.delete(pair)
-          known.set(pair, true)
-        },
-      }
+      if (longestMs > 0) throw tooManyLogins(longestMs)
+      return attempt(pair, counted, atMs)
+    },
+    note(account, address) {
+      const { pair, counted } = countersOf(account, address)
+      return attempt(pair, counted, now())
     },
   }
 }
+
+type Counter = readonly [kind: DelayKind, key: string]
+
+export const tooManyLogins = (waitMs: number): VotestreamError =>
+  new VotestreamError('TOO_MANY_LOGINS', { retryAfterSeconds: Math.ceil(waitMs / 1_000) })

@@ -32,10 +32,10 @@ import { createClientAddresses } from './client-address.js'
 import { connectionQueue } from './connections.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { limitsOf, readGatewayEnvironment } from './environment.js'
+import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
-import { hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
+import { documentLimitsOf, hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
 import { createGatewayMetrics } from './gateway-metrics.js'
 import { createGraphql } from './graphql/graphql.js'
 import { openSafelist } from './graphql/open-safelist.js'
@@ -47,9 +47,10 @@ import { createLiveBoards } from './live/live-boards.js'
 import { watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
+import { openLivePage } from './live-page.js'
 import { createLoginThrottle } from './login-throttle.js'
-import { pageRoutes } from './page.js'
 import { createPasswords } from './passwords.js'
+import { createRedisLogins } from './redis-logins.js'
 import { rememberIds } from './remembered-ids.js'
 import { createRequestLog } from './request-log.js'
 import { createRequestTraces } from './request-traces.js'
@@ -57,6 +58,7 @@ import { createResults } from './results.js'
 import { watchRevocations } from './revocations.js'
 import { createRevoking } from './revoking.js'
 import { createSecurityEvents, pseudonyms, watchTokens } from './security-events.js'
+import { shareLogins } from './shared-logins.js'
 import { followSigningKeys, readSigningKeys } from './signing-keys.js'
 import { createStore } from './store.js'
 import { startGatewayTelemetry } from './telemetry.js'
@@ -65,7 +67,6 @@ import { createRecentWindows } from './timeline/recent-windows.js'
 import { createTimelines } from './timeline/timelines.js'
 import { tlsFilesOf } from './tls-files.js'
 import { createTokens } from './tokens.js'
-import { createViewerTokens } from './viewer-tokens.js'
 import { createVoteIntake } from './votes.js'
 import { createVoting } from './voting.js'
 import { isPrimary, reportToPrimary, runWorkers } from './workers.js'
@@ -82,7 +83,8 @@ const logger = createServiceLogger('gateway', environment)
 const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { onStop } = lifecycle
   if (isPrimary(environment.GATEWAY_WORKERS)) return runWorkers({ environment, logger, onStop })
-  const { SHARDS: shards, ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD: adminPassword } = environment
+  const { SHARDS: shards, NATS_REPLICAS: replicas, GRAPHQL_SAFELIST: mode } = environment
   let listening = false
   const telemetry = await startGatewayTelemetry(environment, logger)
   const { tracing } = telemetry
@@ -117,7 +119,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     onStop('health server', health.stop)
   }
 
-  const buckets = await openBuckets(nats, environment.NATS_REPLICAS)
+  const buckets = await openBuckets(nats, replicas)
   const { now, stop: stopClock } = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
   onStop('clock', stopClock)
   const metrics = createGatewayMetrics(registry, now)
@@ -126,23 +128,28 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const project = projectEvent(ids)
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   onStop('catalog', catalog.stop)
-  const revocationsBucket = await openRevocationsBucket(nats, environment.NATS_REPLICAS)
-  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const revocationsBucket = await openRevocationsBucket(nats, replicas)
+  const security = createSecurityEvents({ logger, registry })
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   onStop('revocations', revocations.stop)
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
   const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
-  const security = createSecurityEvents({ logger, registry })
   const tokens = watchTokens(
     createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
     security,
   )
   if (keysFile !== undefined) {
-    onStop('keys', followSigningKeys(secrets, { file: keysFile, logger, onChange: tokens.useSecrets }))
+    onStop(
+      'keys',
+      followSigningKeys(secrets, { file: keysFile, logger, security, onChange: tokens.useSecrets }),
+    )
   }
+  const counts = createRedisLogins(redis, environment.ID_SECRET)
+  const throttle = shareLogins({ own: createLoginThrottle(), counts, logger })
   const passwords = createPasswords()
   const accounts = guardAccounts(createAccounts({ buckets, nats, store, passwords, tokens, logger, now }), {
-    throttle: createLoginThrottle(),
+    throttle,
     security,
     pseudonym: pseudonyms(environment.ID_SECRET),
     ids,
@@ -151,7 +158,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
-  const planBuckets = await openPlanBuckets(nats, environment.NATS_REPLICAS)
+  const planBuckets = await openPlanBuckets(nats, replicas)
   const apiKeys = await watchApiKeys({
     bucket: planBuckets.usagePlans,
     required: environment.API_KEY_REQUIRED,
@@ -223,11 +230,12 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     recent: createRecentWindows({ redis, shards }),
     archived: createArchivedWindows(archive),
   })
-  const expiryGraceMs = environment.TOKEN_GRACE_SECONDS * 1_000
-  const drainMs = environment.DRAIN_SECONDS * 1_000
+  const sockets = socketLimitsOf(environment)
+  const { expiryGraceMs, drainMs } = sockets
   const crossOrigin = createCrossOrigin(environment.CORS_ORIGINS)
-  const mode = environment.GRAPHQL_SAFELIST
-  const safelist = await openSafelist({ mode, nats, replicas: environment.NATS_REPLICAS, logger, onStop })
+  const documentLimits = documentLimitsOf(environment)
+  const { tokensMax } = documentLimits
+  const safelist = await openSafelist({ mode, tokensMax, nats, replicas, logger, onStop })
   const connectionCounts = { open: 0, refused: 0 }
   watchQueues(registry, {
     votes: intake.queue,
@@ -259,17 +267,9 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     introspection: environment.NODE_ENV !== 'production',
     safelist,
     requestMetrics: metrics.requests,
-    sockets: {
-      operationsPerSocketMax: environment.OPERATIONS_PER_SOCKET_MAX,
-      expiryGraceMs,
-      drainMs,
-      // Each worker has its share: connections are handed to them in turn.
-      perSecondMax: Math.max(1, Math.floor(environment.SOCKETS_PER_SECOND_MAX / environment.GATEWAY_WORKERS)),
-      idleMs: environment.SOCKET_IDLE_SECONDS * 1_000,
-      lifeMs: environment.SOCKET_LIFE_SECONDS * 1_000,
-      stages: environment.WEBSOCKET_STAGES,
-    },
+    sockets,
     limits,
+    documentLimits,
     crossOrigin,
     tracing,
   })
@@ -301,7 +301,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     tls: tlsFilesOf(environment, logger),
     hstsSeconds: hstsSecondsOf(environment),
     doors: [graphql.door],
-    plugins: [graphql.routes, pageRoutes({ viewerTokens: createViewerTokens({ tokens }) })],
+    plugins: [graphql.routes, ...openLivePage(environment, { tokens, registry, crossOrigin, onStop })],
   })
   // Answers what has arrived, closes what is idle, and only then are the connections behind it taken away.
   onStop('HTTP server', () => {

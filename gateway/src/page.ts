@@ -9,6 +9,8 @@ import type { ViewerTokens } from './viewer-tokens.js'
 
 export interface PageOptions {
   readonly viewerTokens: ViewerTokens
+  /** The share of page loads that measure; 0: none does. */
+  readonly rumRatio?: number
   /** The built page: index.html, and files whose names hold a hash of what is in them below assets/. */
   readonly folder?: string
 }
@@ -33,13 +35,15 @@ const YEAR_MS = 365 * 24 * 60 * 60 * 1_000
 
 /** The live page, and the tokens that its visitors read with. */
 export const pageRoutes =
-  ({ viewerTokens, folder = BUILT_PAGE }: PageOptions) =>
+  ({ viewerTokens, rumRatio = 0, folder = BUILT_PAGE }: PageOptions) =>
   async (app: FastifyInstance): Promise<void> => {
     nameOperation(app, 'page')
     const hidden = { config: { operation: 'viewerToken' }, schema: { hide: true } } as const
     app.post('/viewer-token', hidden, (request, reply) => {
       const token = viewerTokens.issue(request.ip)
-      return reply.header('cache-control', 'no-store').send({ token })
+      // Every visitor of an event asks for one, so this is how the page learns it without another request.
+      const measuring = rumRatio > 0 ? { rum_ratio: rumRatio } : {}
+      return reply.header('cache-control', 'no-store').send({ token, ...measuring })
     })
     // Without a build there is no page, and everything else works.
     if (!existsSync(join(folder, 'index.html'))) return

@@ -7,6 +7,7 @@ import { inertOperations, notRunning, inertTokens as tokens } from './inert.js'
 import { pageRoutes } from './page.js'
 import { type Operation, POLICY, type Rule } from './policy.js'
 import type { NamedRoute } from './policy-routes.js'
+import { rumRoutes } from './rum/rum-routes.js'
 
 /** A row of the policy, with everything that goes by it. */
 export interface PolicyRow extends Rule {
@@ -42,6 +43,8 @@ const INERT_ADMISSION = {
   visit: notRunning,
 }
 
+const INERT_RUM = { measured: notRunning, shifted: notRunning, erred: notRunning, beacon: notRunning }
+
 const INERT_SOCKETS = {
   operationsPerSocketMax: 0,
   expiryGraceMs: 0,
@@ -76,7 +79,11 @@ const routesOf = async (inert: Inert): Promise<NamedRoute[]> => {
     admission: INERT_ADMISSION,
     logger,
     missing: () => [],
-    plugins: [graphql.routes, pageRoutes({ viewerTokens: { issue: notRunning } })],
+    plugins: [
+      graphql.routes,
+      pageRoutes({ viewerTokens: { issue: notRunning } }),
+      rumRoutes({ metrics: INERT_RUM, crossOrigin: { mayConnect: notRunning } }),
+    ],
   })
   const routes = app.namedRoutes()
   await app.close()

@@ -1,8 +1,11 @@
 import type { KV, KvEntry } from '@nats-io/kv'
 import { followBucket } from '@votestream/infra/followed-bucket'
 import type { Logger } from '@votestream/infra/logging'
-import { decodeRevocation } from '@votestream/schema/revocation-record'
+import { voterNumber } from '@votestream/schema/numbers'
+import type { OpaqueIds } from '@votestream/schema/opaque-ids'
+import { decodeRevocation, type Revoked } from '@votestream/schema/revocation-record'
 import type { Caller } from './caller.js'
+import type { SecurityEvents } from './security-events.js'
 
 /** Tokens that were taken back, in memory: it is looked at with every request. */
 export interface Revocations {
@@ -17,22 +20,38 @@ export interface RevocationBook extends Revocations {
 }
 
 /**
- * What follows from the records. A record that cannot be read takes nothing back, and is logged: one that a newer version
+ * What follows from the records. What is taken back anew is told to `onTaken`. A record that cannot be read takes nothing back, and is logged: one that a newer version
  * wrote must not lock everybody out.
  */
-export const createRevocationBook = (logger: Pick<Logger, 'error'>): RevocationBook => {
-  const tokens = new Set<string>()
+export const createRevocationBook = (
+  logger: Pick<Logger, 'error'>,
+  onTaken: (revoked: Revoked) => void = () => undefined,
+): RevocationBook => {
+  const tokens = new Map<string, number>()
   const users = new Map<string, number>()
   const listeners = new Set<() => void>()
   let allBeforeMs = 0
 
   const take = (key: string, beforeMs: number | undefined): void => {
     const [kind, name = ''] = key.split('.', 2)
-    if (kind === 'all') allBeforeMs = beforeMs ?? 0
-    else if (kind === 'user' && beforeMs !== undefined) users.set(name, beforeMs)
-    else if (kind === 'user') users.delete(name)
-    else if (beforeMs !== undefined) tokens.add(name)
+    const revoked: Revoked =
+      kind === 'all'
+        ? { kind }
+        : kind === 'user'
+          ? { kind, voter: voterNumber(Number(name)) }
+          : { kind: 'token', tokenId: name }
+    // A watch that begins again shows everything once more.
+    if (beforeMs !== undefined && beforeMs !== standing(revoked)) onTaken(revoked)
+    if (revoked.kind === 'all') allBeforeMs = beforeMs ?? 0
+    else if (revoked.kind === 'user' && beforeMs !== undefined) users.set(name, beforeMs)
+    else if (revoked.kind === 'user') users.delete(name)
+    else if (beforeMs !== undefined) tokens.set(name, beforeMs)
     else tokens.delete(name)
+  }
+
+  const standing = (revoked: Revoked): number | undefined => {
+    if (revoked.kind === 'all') return allBeforeMs
+    return revoked.kind === 'user' ? users.get(String(revoked.voter)) : tokens.get(revoked.tokenId)
   }
 
   return {
@@ -55,15 +74,27 @@ export const createRevocationBook = (logger: Pick<Logger, 'error'>): RevocationB
   }
 }
 
-/** Resolves when every revocation that there is has been seen. While the broker is away what was known last holds. */
-export const watchRevocations = async ({
-  bucket,
-  logger,
-}: {
+interface RevocationsOptions {
   readonly bucket: KV
   readonly logger: Logger
-}): Promise<Revocations & { stop(): void }> => {
-  const book = createRevocationBook(logger)
+  /** Told of what is taken back while this process runs, by whomever. */
+  readonly security: SecurityEvents
+  readonly ids: Pick<OpaqueIds, 'userId'>
+}
+
+/** Resolves when every revocation that there is has been seen. While the broker is away what was known last holds. */
+export const watchRevocations = async (
+  options: RevocationsOptions,
+): Promise<Revocations & { stop(): void }> => {
+  const { bucket, logger, security, ids } = options
+  let known = false
+  const book = createRevocationBook(logger, (revoked) => {
+    if (!known) return
+    if (revoked.kind === 'all') security.note('all-tokens-revoked')
+    else if (revoked.kind === 'token') security.note('token-revoked')
+    else security.note('user-revoked', () => ({ userId: ids.userId(revoked.voter) }))
+  })
   const watch = await followBucket({ bucket, what: 'revocations', logger, onEntry: book.learn })
+  known = true
   return { ...book, stop: watch.stop }
 }

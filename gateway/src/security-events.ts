@@ -14,6 +14,11 @@ export const SECURITY_EVENTS = {
   'token-refused': 'a token was refused',
   'scope-refused': 'a valid token was used for what it does not allow',
   'operation-refused': 'an operation was refused that is not registered',
+  'token-revoked': 'a token was taken back',
+  'user-revoked': 'all tokens of a user were taken back',
+  'all-tokens-revoked': 'all tokens were taken back',
+  'key-rotated': 'the key that signs tokens was exchanged',
+  'key-retired': 'a key of tokens was ended',
 } as const
 
 export type SecurityEvent = keyof typeof SECURITY_EVENTS
@@ -29,6 +34,8 @@ export interface SecurityDetails {
   readonly address?: string
   readonly reason?: string
   readonly operation?: string
+  /** Names a key of tokens without telling it: see `keyId`. */
+  readonly key?: string
 }
 
 export interface SecurityEvents {

@@ -1,12 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Logger } from '@votestream/infra/logging'
 import { z } from 'zod'
-import type { TokenSecrets } from './tokens.js'
+import type { SecurityEvents } from './security-events.js'
+import { keyId, type TokenSecrets } from './tokens.js'
 
 interface SigningKeysOptions {
   /** JSON with `jwtSecret`, which signs, and perhaps `otherJwtSecret`, which only verifies. */
   readonly file: string
   readonly logger: Logger
+  readonly security: SecurityEvents
   readonly onChange: (secrets: TokenSecrets) => void
   readonly lookEveryMs?: number
   readonly signAfterMs?: number
@@ -29,15 +31,29 @@ export const readSigningKeys = async (file: string): Promise<TokenSecrets> => {
  * a while later. A file that cannot be read changes nothing. @returns how to stop
  */
 export const followSigningKeys = (from: TokenSecrets, options: SigningKeysOptions): (() => void) => {
-  const { file, logger, onChange, lookEveryMs = LOOK_EVERY_MS, signAfterMs = SIGN_AFTER_MS } = options
+  const {
+    file,
+    logger,
+    security,
+    onChange,
+    lookEveryMs = LOOK_EVERY_MS,
+    signAfterMs = SIGN_AFTER_MS,
+  } = options
   let known = from
   let readAtMs = 0
   let signing: NodeJS.Timeout | undefined
 
+  const note = (found: TokenSecrets): void => {
+    if (found.secret !== known.secret) security.note('key-rotated', () => ({ key: keyId(found.secret) }))
+    for (const secret of [known.secret, known.otherSecret]) {
+      if (secret === undefined || secret === found.secret || secret === found.otherSecret) continue
+      security.note('key-retired', () => ({ key: keyId(secret) }))
+    }
+  }
   const take = (found: TokenSecrets): void => {
     if (found.secret === known.secret && found.otherSecret === known.otherSecret) return
     clearTimeout(signing)
-    logger.info('the keys of tokens were exchanged')
+    note(found)
     // What signed until now goes on, as long as the file still has it.
     if (found.otherSecret === known.secret) {
       onChange({ secret: known.secret, otherSecret: found.secret })

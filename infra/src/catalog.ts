@@ -13,7 +13,10 @@ export interface Catalog<Entry extends object> {
   get(event: EventNumber): Promise<Entry | undefined>
   /** From memory alone. */
   peek(event: EventNumber): Entry | undefined
-  /** Numbers of events, the highest first, below `before` if it is given. All of them are always in memory. */
+  /**
+   * Numbers of events, the highest first, below `before` if it is given. All of them are always in memory. Canaries are
+   * left out: one of those is found by who knows its number.
+   */
   newest(count: number, before?: EventNumber): EventNumber[]
   /** Makes a change known here at once, before the watch brings it. */
   learn(record: EventRecord, revision: number): void
@@ -52,7 +55,7 @@ export const watchCatalog = async <Entry extends object>({
   const numbers = createEventNumbers()
 
   const keep = (record: EventRecord, revision: number, bytes: number): void => {
-    numbers.add(record.number)
+    if (!record.canary) numbers.add(record.number)
     // A read that was under way while the watch brought something newer must not bring the older back.
     if ((memory.peek(record.number)?.revision ?? 0) >= revision) return
     memory.set(record.number, { revision, entry: project(record) }, { size: Math.max(1, bytes) })

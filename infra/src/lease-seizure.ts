@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { JetStreamApiError } from '@nats-io/jetstream'
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
 import type { Shard } from '@votestream/schema/numbers'
 import { leaseKey, RENEW_EVERY_MS, TRUST_MS } from './leases.js'
@@ -34,16 +34,16 @@ export class SeizureLostError extends Error {
 }
 
 /**
- * Takes a lease away from its holder, for an operator's command. Nothing asks the holder: the lease is written over,
- * whatever revision stands. It says who should work, and no more, so the work must be correct beside a holder that
- * has not noticed yet.
+ * Takes a lease away from its holder, for an operator's command. Nothing asks the holder: the lease is written over as it
+ * stands, so that it is known from whom it was taken. It says who should work, and no more, so the work must be correct
+ * beside a holder that has not noticed yet.
  */
 export const seizeLease = async ({ bucket, role, shard, instance }: SeizureOptions): Promise<SeizedLease> => {
   const key = leaseKey(role, shard)
   const lost = new AbortController()
   const ended = new AbortController()
-  const before = await bucket.get(key)
-  let revision = await bucket.put(key, instance)
+  const { from, revision: seized } = await writeOver(bucket, key, instance)
+  let revision = seized
   let renewedAtMs = performance.now()
 
   const renew = async (): Promise<void> => {
@@ -68,10 +68,10 @@ export const seizeLease = async ({ bucket, role, shard, instance }: SeizureOptio
     }
   })()
 
-  const held = before?.operation === 'PUT' && before.string() !== instance
-  const alone = held
-    ? pause(LEASE_TTL_MS, undefined, { signal: ended.signal }).catch(() => undefined)
-    : Promise.resolve()
+  const alone =
+    from !== undefined && from !== instance
+      ? pause(LEASE_TTL_MS, undefined, { signal: ended.signal }).catch(() => undefined)
+      : Promise.resolve()
   return {
     signal: lost.signal,
     alone,
@@ -82,6 +82,41 @@ export const seizeLease = async ({ bucket, role, shard, instance }: SeizureOptio
     },
   }
 }
+
+/** A lease that stands is renewed once a second, and changes hands rarely. */
+const ATTEMPTS_MAX = 50
+
+interface Written {
+  readonly revision: number
+  /** Whose it was; undefined: nobody's. */
+  readonly from: string | undefined
+}
+
+/**
+ * Writes over what was read, and over nothing else: who took the lease in between, or seized it, is no less a holder to be
+ * waited for.
+ */
+const writeOver = async (bucket: KV, key: string, instance: string): Promise<Written> => {
+  for (let attempts = 1; ; attempts += 1) {
+    const before = await bucket.get(key)
+    const from = before?.operation === 'PUT' ? before.string() : undefined
+    try {
+      const revision =
+        before && from !== undefined
+          ? await bucket.update(key, instance, before.revision)
+          : await bucket.create(key, instance)
+      return { revision, from }
+    } catch (error) {
+      if (!isConflict(error) || attempts >= ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+/** Something else stands than was read. */
+const isConflict = (error: unknown): boolean =>
+  error instanceof JetStreamApiError &&
+  (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
+    error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
 
 /**
  * Works under a lease that is taken from its holder, and gives it back whatever comes of the work.

@@ -13,6 +13,8 @@ export interface EventRecord {
   readonly closesAtMs: number | null
   /** 1 to 500; a contestant's index here is its number in the log, and the order in which ties rank. */
   readonly contestants: readonly ContestantRecord[]
+  /** Made by a check of the system itself: lists and analysts leave it out. Nobody sets or takes it off later. */
+  readonly canary?: true
 }
 
 export interface ContestantRecord {

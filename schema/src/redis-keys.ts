@@ -2,7 +2,7 @@ import type { EventNumber, Shard } from './numbers.js'
 
 /**
  * Keys in Redis. All keys of a shard stand in one hash slot, so that one script may touch them together.
- * Everything here is a view of the log and can be made again from it, but for the limits at the end.
+ * Everything here is a view of the log and can be made again from it, but for what gateways count together, at the end.
  */
 
 /**
@@ -77,3 +77,18 @@ export const GATEWAYS_KEY = 'limit:{gateways}:replicas'
  * it but what was spent of it just before.
  */
 export const limitKey = (name: string): string => `limit:{gateways}:bucket:${name}`
+
+/**
+ * Hash: failed logins that gateways count together, of a `pair` of account and network, of an `account` or of a network
+ * (`address`). Fields: `count`, fading with time, and `at`, when the last one was, by Redis's clock, in milliseconds. Expires
+ * when they have faded.
+ * @param digest names the account or the network, and tells nobody which one it is
+ */
+export const loginFailuresKey = (kind: string, digest: string): string =>
+  `limit:{logins}:failures:${kind}:${digest}`
+
+/**
+ * Sorted set: the pairs of account and network that have logged in, as digests, by when they last did, in milliseconds. Those
+ * that did longest ago are forgotten first. Expires.
+ */
+export const KNOWN_LOGINS_KEY = 'limit:{logins}:known'

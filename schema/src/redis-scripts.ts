@@ -12,3 +12,7 @@ export const swapEventScript = script('swap-event')
 
 /** The script by which gateways lease tokens of the buckets that they share. */
 export const dealTokensScript = script('deal-tokens')
+
+/** The scripts by which gateways count failed logins together. */
+export const beginLoginScript = script('begin-login')
+export const endLoginScript = script('end-login')

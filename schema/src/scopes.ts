@@ -1,5 +1,12 @@
 /** What a token allows. */
-export const SCOPES = ['accounts:register', 'votes', 'events', 'results:read', 'admin'] as const
+export const SCOPES = [
+  'accounts:register',
+  'votes',
+  'events',
+  'results:read',
+  'events:canary',
+  'admin',
+] as const
 export type Scope = (typeof SCOPES)[number]
 
 /** What an ordinary user's token allows: vote, create events, read; not register others. */

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { shownAddress } from '@votestream/infra/store-login'
 import type { Environment } from './environment.js'
 
@@ -18,7 +19,15 @@ export function addressesOf(environment: Environment): Addresses {
   }
 }
 
+/** Where this machine reaches a private port, as it stands in an address: one that is open everywhere is open here, too. */
+export function privateHost({ METRICS_HOST: host = '127.0.0.1' }: NodeJS.ProcessEnv): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return isIPv6(host) ? `[${host}]` : host
+}
+
 export interface AddressTable extends Addresses {
+  readonly metricsHost: string
   readonly metricsPorts: readonly number[]
   readonly dataDir: string
   readonly analystPassword: string | undefined
@@ -39,7 +48,7 @@ export function addressTable(table: AddressTable): string {
     ['NATS', shownAddress(table.natsUrl)],
     ['Redis', shownAddress(table.redisUrl)],
     ['ClickHouse', `${shownAddress(table.clickHouseUrl)}${analyst}`],
-    ['Metrics', table.metricsPorts.map((port) => `http://127.0.0.1:${port}/metrics`).join('  ')],
+    ['Metrics', table.metricsPorts.map((port) => `http://${table.metricsHost}:${port}/metrics`).join('  ')],
     ['Data', table.dataDir],
     ['Admin', table.admin],
   ]

@@ -7,7 +7,7 @@ import {
 } from '@votestream/infra/access/identities'
 import { withoutSecrets } from '@votestream/infra/servers/inherited-environment'
 import type { ServerSpec } from '@votestream/infra/servers/server-process'
-import { type Addresses, addressesOf } from './addresses.js'
+import { type Addresses, addressesOf, privateHost } from './addresses.js'
 import type { Environment } from './environment.js'
 import { type Secrets, secretsFile } from './secrets.js'
 import { clickhouseLogin, storeLogin } from './store-logins.js'
@@ -173,7 +173,7 @@ export function serviceSpec(
   return {
     ...nodeSpec(instance, `${service}/dist/src/main.js`, { ...program, env: { ...program.env, ...own } }),
     isReady: async () => {
-      const url = `http://127.0.0.1:${metricsPort}/readyz`
+      const url = `http://${privateHost(program.env)}:${metricsPort}/readyz`
       const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
       await response.arrayBuffer()
       return response.status === 200

@@ -7,7 +7,7 @@ import { natsServerSpec } from '@votestream/infra/servers/nats-server'
 import { redisServerSpec } from '@votestream/infra/servers/redis-server'
 import { describeExit, logTail, type ServerSpec } from '@votestream/infra/servers/server-process'
 import { natsRequirement, redisRequirement } from '@votestream/infra/servers/server-source'
-import { type Addresses, addressesOf, addressTable } from './addresses.js'
+import { type Addresses, addressesOf, addressTable, privateHost } from './addresses.js'
 import { createDemoEvent, hasEvents } from './demo-event.js'
 import { ensureDiagnosticsToken } from './diagnostics/token.js'
 import type { Environment } from './environment.js'
@@ -169,6 +169,7 @@ async function startEverything(context: StartContext): Promise<void> {
   say(
     addressTable({
       ...addresses,
+      metricsHost: privateHost(context.variables),
       metricsPorts: [
         environment.GATEWAY_METRICS_PORT,
         environment.INGEST_METRICS_PORT,

@@ -10,7 +10,8 @@ export interface TestPlan {
 }
 
 const UNIT = /\/test\/unit\//
-const MEASURING = /\/test\/integration\/(bench[^/]*|load|chaos|shared-limits|rolling-restart)\.test\.[jt]s$/
+const MEASURING =
+  /\/test\/integration\/(bench[^/]*|load|chaos|shared-limits|rolling-restart|alert-delivery)\.test\.[jt]s$/
 
 /**
  * Unit tests share one process: starting one takes longer than most of them. Every other file has its own, so that what

@@ -21,7 +21,8 @@ export type TokenRequest =
 export const TOKEN_USAGE = `npm run -s token -- --scope ${SCOPES[0]}   prints an application token
 npm run -s token -- --voters 1000               makes voter accounts; prints {"user_id","token"} a line
 
-  --scope NAME   one of ${SCOPES.join(', ')}; may be repeated
+  --scope NAME   one of ${SCOPES.join(', ')}; may be repeated. With --voters: beside what every
+                 user's token allows
   --voters N     1 to 1,000,000; their accounts have no password
   --ttl TIME     how long the tokens are valid: 30m, 24h, 7d, or seconds`
 
@@ -39,8 +40,8 @@ export const parseTokenRequest = (args: readonly string[]): TokenRequest => {
     },
   })
   if (values.help) return { kind: 'help' }
-  if ((values.scope === undefined) === (values.voters === undefined)) {
-    throw new Error(`Say either --scope or --voters.\n\n${TOKEN_USAGE}`)
+  if (values.scope === undefined && values.voters === undefined) {
+    throw new Error(`Say --scope or --voters.\n\n${TOKEN_USAGE}`)
   }
   const ttlSeconds = values.ttl === undefined ? undefined : parseDuration(values.ttl)
   if (ttlSeconds !== undefined && ttlSeconds > TOKEN_LIFE_SECONDS_MAX) {
@@ -49,12 +50,13 @@ export const parseTokenRequest = (args: readonly string[]): TokenRequest => {
   if (values.ttl !== undefined && ttlSeconds === undefined) {
     throw new Error(`--ttl ${values.ttl}: must be seconds, or a number with s, m, h or d`)
   }
-  if (values.scope) return { kind: 'application', scopes: values.scope.map(requireScope), ttlSeconds }
+  const named = (values.scope ?? []).map(requireScope)
+  if (values.voters === undefined) return { kind: 'application', scopes: named, ttlSeconds }
   const voters = Number(values.voters)
   if (!Number.isInteger(voters) || voters < 1 || voters > VOTERS_MAX) {
     throw new Error(`--voters ${values.voters}: must be a whole number from 1 to ${VOTERS_MAX}`)
   }
-  return { kind: 'voters', voters, scopes: USER_SCOPES, ttlSeconds }
+  return { kind: 'voters', voters, scopes: [...new Set([...USER_SCOPES, ...named])], ttlSeconds }
 }
 
 const requireScope = (text: string): Scope => {

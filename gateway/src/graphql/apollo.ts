@@ -21,7 +21,8 @@ import type { RequestMetrics } from '../request-metrics.js'
 import type { Traced } from '../request-trace.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
-import { DOCUMENT_LENGTH_MAX, documentLimits, TOKENS_MAX } from './document-limits.js'
+import { DOCUMENT_LENGTH_MAX, type DocumentLimits, limitDocuments } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import type { Entries, Entry } from './entries.js'
 import { errorCodeOf, type FormatError } from './graphql-errors.js'
 import { GRAPHQL_PATH } from './graphql-path.js'
@@ -31,6 +32,7 @@ import { answerTypeOf } from './operation-door.js'
 import { beginOperation, endOperation } from './operation-traces.js'
 import { askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
 import { requestError } from './request-context.js'
+import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { subscriptionFault } from './validation-faults.js'
 import { variableFaults } from './variable-faults.js'
@@ -38,6 +40,7 @@ import { variableFaults } from './variable-faults.js'
 export interface ApolloOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   readonly formatError: FormatError
   readonly entries: Entries
   readonly contextOf: (
@@ -87,8 +90,9 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
       context: async (request) => {
         refuseLongDocument(request.body)
         refuseUnacceptable(request.headers)
+        refuseOtherFields(request.body)
+        refuseDocument(options, request)
         if (options.safelist) refuseUnregistered(options.safelist, askedOf(request))
-        refuseSubscription(options.schema, request)
         const entry = await entries.of(request.raw)
         if ('refusal' in entry) throw traced(requestError(entry.refusal), tracedOf(request))
         const settle = (cost: number) => entries.settle(request.raw, cost)
@@ -113,6 +117,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
 const createApollo = ({
   schema,
   introspection,
+  documentLimits,
   formatError,
   known,
   safelist,
@@ -130,8 +135,8 @@ const createApollo = ({
     // The process's own life decides when it ends.
     stopOnTerminationSignals: false,
     nodeEnv: 'production',
-    parseOptions: { maxTokens: TOKENS_MAX },
-    validationRules: [documentLimits],
+    parseOptions: { maxTokens: documentLimits.tokensMax },
+    validationRules: [limitDocuments(documentLimits)],
     formatError: (_formatted, error) => formatError(error, tracesOf.get(error as object)),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
@@ -207,6 +212,14 @@ const refuseLongDocument = (body: unknown): void => {
   throw requestError(new VotestreamError('PAYLOAD_TOO_LARGE'))
 }
 
+const refuseOtherFields = (body: unknown): void => {
+  try {
+    refuseUnknownFields(body)
+  } catch (error) {
+    throw error instanceof VotestreamError ? requestError(error) : error
+  }
+}
+
 /** Before anything is executed: the library finds out only when it has an answer that nobody accepts. */
 const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
   if (accept === undefined || new Negotiator({ headers: { accept } }).mediaType(ANSWER_TYPES)) return
@@ -216,18 +229,22 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
   })
 }
 
-/** On one that the library's validation throws at, every client would be told of a fault of ours. */
-const refuseSubscription = (
-  schema: GraphQLSchema,
+/** What the library would fail at, so that every client was told of a fault of ours. */
+const refuseDocument = (
+  { schema, documentLimits }: Pick<ApolloOptions, 'schema' | 'documentLimits'>,
   { body, query }: { body: unknown; query: unknown },
 ): void => {
   const { query: text } = (body ?? query ?? {}) as { query?: unknown }
-  const fault = subscriptionFault(schema, text)
-  if (!fault) return
-  throw new GraphQLError(fault.message, {
-    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, headers: new HeaderMap() } },
-  })
+  if (typeof text !== 'string') return
+  const { tokensMax } = documentLimits
+  const shape = shapeFault(text, tokensMax)
+  if (shape !== undefined) throw documentError('GRAPHQL_PARSE_FAILED', shape)
+  const fault = subscriptionFault(schema, text, tokensMax)
+  if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message)
 }
+
+const documentError = (code: string, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code, http: { status: 400, headers: new HeaderMap() } } })
 
 /** The integration makes a URL of the Host header, which may hold anything. */
 const isBadHost = (error: Error & { code?: string }): boolean => error.code === 'ERR_INVALID_URL'

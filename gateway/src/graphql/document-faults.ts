@@ -1,5 +1,6 @@
 import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, specifiedRules } from 'graphql'
-import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { DOCUMENT_LIMITS, limitDocuments } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import { validationFaults } from './validation-faults.js'
 
 /** A document that may run by the schema and the limits of this gateway, or what is wrong with it. */
@@ -12,15 +13,15 @@ export interface DocumentFault {
   readonly column?: number
 }
 
-/** Judges a document before anybody sends it. */
+/** Judges a document before anybody sends it, by the limits that a gateway has where nothing else is set. */
 export const judgeDocument = (schema: GraphQLSchema, text: string): Judged => {
+  const shape = shapeFault(text, DOCUMENT_LIMITS.tokensMax)
+  if (shape !== undefined) return { faults: [{ message: shape }] }
   try {
-    const document = parse(text, { maxTokens: TOKENS_MAX })
-    const errors = validationFaults(schema, document, [...specifiedRules, documentLimits])
+    const document = parse(text, { maxTokens: DOCUMENT_LIMITS.tokensMax })
+    const errors = validationFaults(schema, document, [...specifiedRules, limitDocuments(DOCUMENT_LIMITS)])
     return errors.length === 0 ? { document } : { faults: errors.map(faultOf) }
   } catch (error) {
-    // The parser calls itself for each level.
-    if (error instanceof RangeError) return { faults: [{ message: 'The document is too deep.' }] }
     if (error instanceof GraphQLError) return { faults: [faultOf(error)] }
     throw error
   }

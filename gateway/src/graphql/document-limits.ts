@@ -16,35 +16,58 @@ import {
 } from 'graphql'
 import { LIST_FACTOR, listFactor, weightOf } from './field-weights.js'
 
-/** Deeper than any question that the schema can answer, and than an introspection query. */
-const DEPTH_MAX = 20
-/** Fields that one operation may name, those of fragments counted wherever they are used. */
-const FIELDS_MAX = 1_000
-/** Names that fields are given: as many votes in one document as a load tool sends. */
-const ALIASES_MAX = 200
-const DIRECTIVES_MAX = 50
-/** What an answer may hold by the weights of its fields, lists multiplied: a page of 100 events with all they have. */
-const COST_MAX = 50_000
-/** Words and signs in a document: an event of 500 contestants, written out, has fewer. */
-export const TOKENS_MAX = 9_000
+/** What one document may ask for. */
+export interface DocumentLimits {
+  /** Levels of fields. */
+  readonly depthMax: number
+  /** Fields that one operation may name, those of fragments counted wherever they are used. */
+  readonly fieldsMax: number
+  /** Names that fields are given. */
+  readonly aliasesMax: number
+  readonly directivesMax: number
+  /** What an answer may hold by the weights of its fields, lists multiplied. */
+  readonly costMax: number
+  /** Words and signs in a document. */
+  readonly tokensMax: number
+}
+
+export const DOCUMENT_LIMITS: DocumentLimits = {
+  // Deeper than any question that the schema can answer, and than an introspection query.
+  depthMax: 20,
+  fieldsMax: 1_000,
+  // As many votes in one document as a load tool sends.
+  aliasesMax: 200,
+  directivesMax: 50,
+  // A page of 100 events with all they have.
+  costMax: 50_000,
+  // An event of 500 contestants, written out, has fewer.
+  tokensMax: 9_000,
+}
+
 /** Characters of a document. */
 export const DOCUMENT_LENGTH_MAX = 2 * 1024 * 1024
 
 /** Refuses operations that ask for too much, and says of what. The walk itself ends as soon as a limit is passed. */
-export const documentLimits: ValidationRule = (context) => ({
-  OperationDefinition(operation) {
-    const fault = faultOf(context, operation)
-    if (fault !== undefined) context.reportError(new GraphQLError(fault, { nodes: operation }))
-  },
-})
+export const limitDocuments =
+  (limits: DocumentLimits): ValidationRule =>
+  (context) => ({
+    OperationDefinition(operation) {
+      const fault = faultOf(context, operation, limits)
+      if (fault !== undefined) context.reportError(new GraphQLError(fault, { nodes: operation }))
+    },
+  })
 
 /** What is too much; thrown, since it ends a walk wherever it is. */
 class TooMuch extends Error {}
 
-const faultOf = (context: ValidationContext, operation: OperationDefinitionNode): string | undefined => {
+const faultOf = (
+  context: ValidationContext,
+  operation: OperationDefinitionNode,
+  limits: DocumentLimits,
+): string | undefined => {
   const root = context.getSchema().getRootType(operation.operation)
   try {
-    if (root) createWalk(context)(operation.selectionSet, root, { depth: 1, times: 1, open: [] })
+    if (root) createWalk(context, limits)(operation.selectionSet, root, { depth: 1, times: 1, open: [] })
     return undefined
   } catch (error) {
     if (error instanceof TooMuch) return error.message
@@ -60,7 +83,8 @@ interface Place {
   readonly open: readonly string[]
 }
 
-const createWalk = (context: ValidationContext) => {
+const createWalk = (context: ValidationContext, limits: DocumentLimits) => {
+  const { depthMax, fieldsMax, aliasesMax, directivesMax, costMax } = limits
   let fields = 0
   let aliases = 0
   let directives = 0
@@ -70,16 +94,16 @@ const createWalk = (context: ValidationContext) => {
     fields += 1
     directives += selection.directives?.length ?? 0
     if (selection.kind === Kind.FIELD && selection.alias) aliases += 1
-    if (depth > DEPTH_MAX) throw new TooMuch(`An operation may be ${DEPTH_MAX} deep.`)
-    if (fields > FIELDS_MAX) throw new TooMuch(`An operation may have ${FIELDS_MAX} fields.`)
-    if (aliases > ALIASES_MAX) throw new TooMuch(`An operation may have ${ALIASES_MAX} aliases.`)
-    if (directives > DIRECTIVES_MAX) throw new TooMuch(`An operation may have ${DIRECTIVES_MAX} directives.`)
+    if (depth > depthMax) throw new TooMuch(`An operation may be ${depthMax} deep.`)
+    if (fields > fieldsMax) throw new TooMuch(`An operation may have ${fieldsMax} fields.`)
+    if (aliases > aliasesMax) throw new TooMuch(`An operation may have ${aliasesMax} aliases.`)
+    if (directives > directivesMax) throw new TooMuch(`An operation may have ${directivesMax} directives.`)
   }
 
   const walkField = (field: FieldNode, type: GraphQLCompositeType, place: Place): void => {
     const found = 'getFields' in type ? type.getFields()[field.name.value] : undefined
     cost += place.times * weightOf(type.name, field.name.value)
-    if (cost > COST_MAX) throw new TooMuch(`An operation may cost ${COST_MAX}: it asks for lists of lists.`)
+    if (cost > costMax) throw new TooMuch(`An operation may cost ${costMax}: it asks for lists of lists.`)
     const of = found && getNamedType(found.type)
     if (!found || !isCompositeType(of)) {
       // A field that there is not is refused by another rule, whatever is asked of it.

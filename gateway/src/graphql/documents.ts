@@ -15,7 +15,8 @@ import {
   visitWithTypeInfo,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { documentLimits, TOKENS_MAX } from './document-limits.js'
+import { type DocumentLimits, limitDocuments } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import { operationCost } from './operation-cost.js'
 import { isPerViewer } from './per-viewer.js'
 import { type Asked, registeredText, type Safelist } from './safelist.js'
@@ -37,6 +38,7 @@ export interface CheckedOperation {
 interface DocumentsOptions {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   /** Undefined: any operation runs. */
   readonly safelist?: Safelist | undefined
 }
@@ -58,11 +60,12 @@ const DOCUMENT_CHARACTERS_MAX = 4 * 1024 * 1024
 export const createDocuments = ({
   schema,
   introspection,
+  documentLimits,
   safelist,
 }: DocumentsOptions): ((asked: AskedOperation) => CheckedOperation) => {
   const rules = [
     ...specifiedRules,
-    documentLimits,
+    limitDocuments(documentLimits),
     ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ]
   const known = new LRUCache<string, { document: DocumentNode; operations: Map<string, CheckedOperation> }>({
@@ -74,7 +77,7 @@ export const createDocuments = ({
   const checked = (query: string) => {
     const found = known.get(query)
     if (found) return found
-    const document = parseDocument(query)
+    const document = parseDocument(query, documentLimits)
     const [fault] = validationFaults(schema, document, rules)
     if (fault) throw documentError('GRAPHQL_VALIDATION_FAILED', fault.message, fault)
     const entry = { document, operations: new Map<string, CheckedOperation>() }
@@ -118,12 +121,12 @@ const sharedText = (
   return shared ? normalizedText(own) : undefined
 }
 
-const parseDocument = (query: string): DocumentNode => {
+const parseDocument = (query: string, { tokensMax }: DocumentLimits): DocumentNode => {
+  const fault = shapeFault(query, tokensMax)
+  if (fault !== undefined) throw documentError('GRAPHQL_PARSE_FAILED', fault)
   try {
-    return parse(query, { maxTokens: TOKENS_MAX })
+    return parse(query, { maxTokens: tokensMax })
   } catch (error) {
-    // The parser calls itself for each level.
-    if (error instanceof RangeError) throw documentError('GRAPHQL_PARSE_FAILED', 'The document is too deep.')
     if (!(error instanceof GraphQLError)) throw error
     throw documentError('GRAPHQL_PARSE_FAILED', error.message, error)
   }

@@ -40,7 +40,9 @@ export class EventResolver {
   }
 
   @OfOperation('events')
-  @Query(() => EventConnection, { description: 'All events, newest first. Scope `results:read`.' })
+  @Query(() => EventConnection, {
+    description: 'All events, newest first, without canaries. Scope `results:read`.',
+  })
   async events(
     @Ctx() context: GraphqlContext,
     @Arg('first', () => Int, { nullable: true, description: 'How many: 1 to 100, by default 20.' })

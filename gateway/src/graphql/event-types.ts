@@ -174,4 +174,12 @@ export class CreateEventInput {
     description: 'When voting ends; without it, when the event is closed.',
   })
   readonly closesAt?: Date | null
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description:
+      'A check of the system itself, which lists of events and the views of analysts leave out. Scope `events:canary` ' +
+      'is needed, too.',
+  })
+  readonly canary?: boolean | null
 }

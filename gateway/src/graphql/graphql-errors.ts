@@ -112,3 +112,9 @@ const extensionsOf = ({
   ...(voteId === undefined ? {} : { voteId }),
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
 })
+
+/** What was thrown, for whoever hands on errors of GraphQL alone. */
+export const asGraphqlError = (error: unknown): GraphQLError => {
+  const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
+  return new GraphQLError(originalError.message, { originalError })
+}

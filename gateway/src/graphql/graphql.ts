@@ -20,6 +20,7 @@ import type { TokenVerifier } from '../tokens.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { addApollo } from './apollo.js'
 import { type GraphqlContext, type Incoming, requireCaller } from './context.js'
+import { DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js'
 import { createEntries } from './entries.js'
 import { createErrorFormat } from './graphql-errors.js'
 import { createKnownOperations } from './known-operations.js'
@@ -41,6 +42,7 @@ export type GraphqlOptions = SchemaDeps &
     readonly connections: LiveConnections
     readonly addressOf: ClientAddresses['of']
     readonly limits?: Partial<HttpLimits>
+    readonly documentLimits?: Partial<DocumentLimits>
     /** By default pages of other hosts may open no socket. */
     readonly crossOrigin?: Pick<CrossOrigin, 'mayConnect'>
     readonly logger: Logger
@@ -65,6 +67,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { safelist, crossOrigin = createCrossOrigin([]), tracing = NO_TRACING } = options
   const { requestMetrics = NO_REQUEST_METRICS } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
+  const documentLimits = { ...DOCUMENT_LIMITS, ...options.documentLimits }
   const schema = createSchema(options)
   const formatFor = (api: Api) =>
     createErrorFormat(logger, security, (code: CountedCode) => requestMetrics.count(api, 'graphql', code))
@@ -83,7 +86,7 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
     })
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
-  const documents = { schema, introspection, safelist }
+  const documents = { schema, introspection, documentLimits, safelist }
   const executing = { ...documents, createContext, tracing, requestMetrics }
   const serving = { ...executing, tokens, admission, broadcasts, logger, formatError: formatFor('websocket') }
   const traces = createRequestTraces(tracing)

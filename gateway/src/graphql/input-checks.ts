@@ -29,7 +29,8 @@ export const checkRegistration = (input: RegisterInput): Registration => {
 }
 
 /** @throws VotestreamError INVALID_FIELDS */
-export const checkEvent = ({ name, contestants, opensAt, closesAt }: CreateEventInput): EventDraft => {
+export const checkEvent = (input: CreateEventInput): EventDraft => {
+  const { name, contestants, opensAt, closesAt, canary } = input
   refuse(contestantCount(contestants.length))
   refuse([
     ...text('event-name', 'name', name),
@@ -51,6 +52,7 @@ export const checkEvent = ({ name, contestants, opensAt, closesAt }: CreateEvent
     })),
     opensAtMs: opensAt?.getTime() ?? null,
     closesAtMs: closesAt?.getTime() ?? null,
+    canary: canary === true,
   }
 }
 

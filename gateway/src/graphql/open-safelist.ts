@@ -7,6 +7,8 @@ import { createSafelist, type Safelist, type SafelistMode } from './safelist.js'
 
 interface OpenOptions {
   readonly mode: SafelistMode
+  /** Of a document: a longer one runs nowhere. */
+  readonly tokensMax?: number
   readonly nats: Nats
   readonly replicas: number
   readonly logger: Logger
@@ -20,6 +22,7 @@ interface OpenOptions {
  */
 export const openSafelist = async ({
   mode,
+  tokensMax,
   nats,
   replicas,
   logger,
@@ -29,5 +32,5 @@ export const openSafelist = async ({
   if (mode === 'off') return undefined
   const registered = await watchOperations({ bucket, builtIn: pageOperations(), logger })
   onStop('registered operations', registered.stop)
-  return createSafelist(registered)
+  return createSafelist(registered, tokensMax)
 }

@@ -3,7 +3,8 @@ import { operationTexts } from '@votestream/schema/operation-text'
 import { isTextHash } from '@votestream/schema/registered-operation'
 import { type DocumentNode, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { TOKENS_MAX } from './document-limits.js'
+import { DOCUMENT_LIMITS } from './document-limits.js'
+import { shapeFault } from './document-shape.js'
 import type { RegisteredOperations } from './registered-operations.js'
 
 /** `only`: operations that are not registered do not run. */
@@ -35,7 +36,10 @@ export interface Safelist {
 const TEXTS_MAX = 2_000
 const CHARACTERS_MAX = 4 * 1024 * 1024
 
-export const createSafelist = (registered: RegisteredOperations): Safelist => {
+export const createSafelist = (
+  registered: RegisteredOperations,
+  tokensMax = DOCUMENT_LIMITS.tokensMax,
+): Safelist => {
   // Only of texts that were registered when they came, so nobody pushes them out with what is not.
   const known = new LRUCache<string, readonly string[]>({
     max: TEXTS_MAX,
@@ -49,7 +53,7 @@ export const createSafelist = (registered: RegisteredOperations): Safelist => {
   const holds = (text: string): boolean => {
     const found = known.get(text)
     if (found) return isRegistered(found)
-    const ids = operationIds(text)
+    const ids = operationIds(text, tokensMax)
     if (!isRegistered(ids)) return false
     known.set(text, ids)
     return true
@@ -90,9 +94,10 @@ export const registeredText = (safelist: Safelist, asked: Asked): string => {
 }
 
 /** None of what is no document, or a deeper one than can be read. */
-const operationIds = (text: string): readonly string[] => {
+const operationIds = (text: string, tokensMax: number): readonly string[] => {
+  if (shapeFault(text, tokensMax) !== undefined) return []
   try {
-    return operationTexts(parse(text, { maxTokens: TOKENS_MAX })).map(({ id }) => id)
+    return operationTexts(parse(text, { maxTokens: tokensMax })).map(({ id }) => id)
   } catch {
     return []
   }

@@ -19,9 +19,11 @@ import type { RequestMetrics } from '../request-metrics.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
+import type { DocumentLimits } from './document-limits.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
-import { type FormatError, withErrors } from './graphql-errors.js'
+import { asGraphqlError, type FormatError, withErrors } from './graphql-errors.js'
 import { beginSocketOperation } from './operation-traces.js'
+import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
@@ -39,6 +41,7 @@ export interface OperationLimits {
 export interface SocketOperationsOptions extends OperationLimits {
   readonly schema: GraphQLSchema
   readonly introspection: boolean
+  readonly documentLimits: DocumentLimits
   readonly safelist: Safelist | undefined
   readonly tokens: TokenVerifier
   readonly admission: Pick<Admission, 'enterFrom'>
@@ -108,6 +111,7 @@ export const createSocketOperations = (
   /** A document that is refused costs one request: it had to be read. */
   const readOperation = (context: SocketContext, payload: SubscribePayload) => {
     try {
+      refuseUnknownFields(payload)
       return operationOf(payload)
     } catch (error) {
       const entered = enter(context, 1)
@@ -272,8 +276,3 @@ const expiryOf = (
   busy: () => executing.size > 0,
   onExpired: () => close(CloseCode.Forbidden, 'Forbidden'),
 })
-
-const asGraphqlError = (error: unknown): GraphQLError => {
-  const originalError = error instanceof Error ? error : new Error('not an error', { cause: error })
-  return new GraphQLError(originalError.message, { originalError })
-}

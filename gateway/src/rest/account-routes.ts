@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { WITHOUT_TOKEN } from './openapi-document.js'
 import type { RestDeps } from './routes.js'
 import * as schemas from './schemas.js'
 
@@ -14,7 +15,7 @@ export const accountRoutes =
           summary: 'Log in',
           description:
             'Gives a bearer token for the user. A wrong password and an unknown user look the same.',
-          security: [],
+          security: WITHOUT_TOKEN,
           body: schemas.loginBody,
           response: {
             200: schemas.loginAnswer,

@@ -1,5 +1,11 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 
+/** An operation that asks for a token: a key may come beside it, and instead of it never. */
+const WITH_TOKEN = [{ bearer: [] }, { bearer: [], apiKey: [] }]
+
+/** One that asks for none. */
+export const WITHOUT_TOKEN = [{}, { apiKey: [] }]
+
 /** What the OpenAPI document says beside the routes. */
 export const OPENAPI: FastifyDynamicSwaggerOptions = {
   openapi: {
@@ -26,9 +32,17 @@ export const OPENAPI: FastifyDynamicSwaggerOptions = {
           bearerFormat: 'JWT',
           description: 'From login, or an application token that the operator made.',
         },
+        apiKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-api-key',
+          description:
+            'Of a client that has one: it goes by the plan of its key. Where the operator asks for one, a request without it is ' +
+            '403 `API_KEY_REQUIRED`; one that is not known, or was revoked, is 403 `API_KEY_INVALID` everywhere.',
+        },
       },
     },
-    security: [{ bearer: [] }],
+    security: WITH_TOKEN,
   },
   refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
 }

@@ -67,7 +67,7 @@ GROUP BY shard, generation`
 
 const VOTES_QUERY = `
 SELECT intDiv(toUnixTimestamp(minute), {window:UInt32}) * {window:UInt32} * 1000 AS startMs, contestant,
-  sum(votes_per_minute.votes) AS votes
-FROM votes_per_minute
+  sum(minute_votes.votes) AS votes
+FROM minute_votes
 WHERE event = {event:UInt32} AND minute >= toDateTime({start:UInt32}) AND minute < toDateTime({end:UInt32})
 GROUP BY startMs, contestant`

@@ -225,6 +225,71 @@ describe('GraphQL over HTTP', () => {
     assert.equal(long.json().errors[0].extensions.code, 'PAYLOAD_TOO_LARGE')
   })
 
+  it('takes the four fields of a request, and refuses any other by its name', async () => {
+    const query = '{ __typename }'
+    for (const more of [
+      {},
+      { operationName: null, variables: null, extensions: null },
+      { operationName: undefined, variables: {}, extensions: { clientLibrary: { name: 'a', version: '1' } } },
+    ]) {
+      assert.deepEqual((await post({ query, ...more })).json(), { data: { __typename: 'Query' } })
+    }
+    for (const field of ['variable', 'id', 'documentId', 'operationType', 'constructors', '']) {
+      const answer = await post({ query, [field]: 'x', another: 1 })
+      assert.equal(answer.statusCode, 400)
+      const { code, fields } = answer.json().errors[0].extensions
+      assert.equal(code, 'INVALID_FIELDS')
+      assert.deepEqual(
+        fields.map((fault: { field: string }) => fault.field),
+        [field, 'another'],
+      )
+    }
+  })
+
+  describe('of documents that are deep, at the highest limits', () => {
+    let wide: TestGateway
+    before(async () => {
+      wide = await startTestGateway({
+        documentLimits: {
+          ...{ depthMax: 100, fieldsMax: 10_000, aliasesMax: 10_000, directivesMax: 1_000 },
+          ...{ costMax: 1_000_000, tokensMax: 100_000 },
+        },
+      })
+    })
+    after(() => wide.stop())
+
+    const nest = (levels: number, open: string, inner: string, close: string) =>
+      `${open.repeat(levels)}${inner}${close.repeat(levels)}`
+    const shapes: Record<string, (levels: number) => string> = {
+      fields: (levels) => nest(levels, '{ a ', '', '}'),
+      'fields of the schema': (levels) => `{ events ${nest(levels, '{ nodes { ', 'id', '} }')} }`,
+      'fragments without a name': (levels) => `{ ${nest(levels, '... { ', '__typename', '} ')} }`,
+      'fragments of fragments': (levels) =>
+        `{ ...F0 } ${Array.from({ length: levels }, (_, at) => `fragment F${at} on Query { ...F${at + 1} }`).join(' ')} fragment F${levels} on Query { __typename }`,
+      'lists in an argument': (levels) => `{ event(id: ${nest(levels, '[', '', ']')}) { id } }`,
+      'objects in an argument': (levels) =>
+        `mutation { submitVote(input: ${nest(levels, '{ a: ', '1', '}')}) { id } }`,
+      'lists in a variable’s type': (levels) =>
+        `query ($a: ${nest(levels, '[', 'Int', ']')}) { __typename @skip(if: $a) }`,
+      'lists in a default': (levels) =>
+        `query ($a: Int = ${nest(levels, '[', '', ']')}) { __typename @skip(if: $a) }`,
+    }
+    for (const [shape, text] of Object.entries(shapes)) {
+      it(`none is a fault of ours, and no stack is told of: ${shape}`, async () => {
+        for (const levels of [60, 120, 249, 251, 998, 1_001, 3_000, 5_000, 9_000, 30_000]) {
+          const answer = await wide.app.inject({
+            method: 'POST',
+            url: '/graphql',
+            payload: { query: text(levels) },
+            headers: { authorization: `Bearer ${wide.userToken(9)}` },
+          })
+          assert.ok([200, 400].includes(answer.statusCode), `${levels}: ${answer.body.slice(0, 300)}`)
+          assert.doesNotMatch(answer.body, /call stack|INTERNAL/, `${levels}`)
+        }
+      })
+    }
+  })
+
   it('answers one operation with a bounded number of timelines and lists', async () => {
     const times = (count: number, of: string) =>
       post(

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createLogger } from '@votestream/infra/logging'
+import { openRevocationsBucket } from '@votestream/infra/streams'
 import { voterNumber } from '@votestream/schema/numbers'
 import { WebSocket } from 'ws'
+import { watchRevocations } from '../../src/revocations.js'
 import { startTestGateway, type TestGateway } from './test-gateway.js'
 
 describe('tokens that are taken back', () => {
@@ -102,5 +105,34 @@ describe('tokens that are taken back', () => {
     assert.equal((await revoke({ all: true, before: new Date(Date.now() - 2_000) })).code, undefined)
     await refused(before)
     assert.equal(await codeOf(after), undefined)
+  })
+
+  it('are told to the operators when they are taken back, and not again by whoever starts later', async () => {
+    const follow = async () => {
+      const noted: (readonly [string, string | undefined])[] = []
+      const { stop } = await watchRevocations({
+        bucket: await openRevocationsBucket(gateway.nats, 1),
+        logger: createLogger('test', 'silent'),
+        security: { note: (event, details) => noted.push([event, details?.().userId]) },
+        ids: gateway.ids,
+      })
+      return { noted, stop }
+    }
+    const one = await follow()
+    const userId = gateway.ids.userId(voterNumber(27))
+    await revoke({ token: gateway.userToken(26) })
+    await revoke({ userId })
+    while (one.noted.length < 2) await pause(5)
+    const other = await follow()
+    await revoke({ token: gateway.userToken(28) })
+    while (one.noted.length < 3 || other.noted.length < 1) await pause(5)
+    const told = [
+      ['token-revoked', undefined],
+      ['user-revoked', userId],
+      ['token-revoked', undefined],
+    ]
+    assert.deepEqual([one.noted, other.noted], [told, told.slice(2)])
+    one.stop()
+    other.stop()
   })
 })

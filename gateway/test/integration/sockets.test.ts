@@ -87,6 +87,43 @@ describe('GraphQL over WebSocket', () => {
     assert.equal(codeOf(await ask(connect(), '{ me { id } }')), 'UNAUTHENTICATED')
   })
 
+  it('refuses a subscription that may be left out, follows nothing for it, and goes on', async () => {
+    let followed = 0
+    gateway.parts = async () => {
+      followed += 1
+      return new Map()
+    }
+    const client = connect(gateway.userToken(9))
+    const left = (condition: string) =>
+      `subscription ($w: Boolean!, $id: ID!) { leaderboardChanged(eventId: $id) ${condition} { version } }`
+    for (const condition of ['@include(if: $w)', '@skip(if: $w)', '@include(if: false)', '@skip(if: true)']) {
+      for (const w of [false, true]) {
+        const refused = await ask(client, `${left(condition)} # ${w}`, { w, id: event.id }).catch(
+          (errors: { extensions?: { code?: unknown } }[]) => ({ errors }),
+        )
+        assert.equal(codeOf(refused), 'GRAPHQL_VALIDATION_FAILED', condition)
+      }
+    }
+    assert.equal(followed, 0)
+    assert.equal((await ask(client, '{ events { nodes { name } } }')).errors, undefined)
+  })
+
+  it('refuses a field of an operation that there is not, by its name', async () => {
+    const client = connect(gateway.userToken(9))
+    const asked = { query: '{ __typename }', variable: { id: event.id } }
+    const refused = async () => {
+      for await (const _result of client.iterate(asked)) assert.fail('was answered')
+    }
+    await assert.rejects(refused, (errors: { extensions: Record<string, unknown> }[]) => {
+      assert.equal(errors[0]?.extensions.code, 'INVALID_FIELDS')
+      assert.deepEqual(errors[0]?.extensions.fields, [
+        { field: 'variable', message: 'is not a field of a GraphQL request' },
+      ])
+      return true
+    })
+    assert.deepEqual((await ask(client, '{ __typename }')).data, { __typename: 'Query' })
+  })
+
   it('takes a vote with the attempt and the trace that the operation names', async () => {
     const client = connect(gateway.userToken(31))
     const query = 'mutation ($input: SubmitVoteInput!) { submitVote(input: $input) { id } }'

@@ -25,6 +25,7 @@ import { createCrossOrigin } from '../../src/cross-origin.js'
 import { createDecisions } from '../../src/decisions.js'
 import { projectEvent } from '../../src/event-catalog.js'
 import { createEvents, type Events } from '../../src/events.js'
+import type { DocumentLimits } from '../../src/graphql/document-limits.js'
 import { createGraphql } from '../../src/graphql/graphql.js'
 import { openSafelist } from '../../src/graphql/open-safelist.js'
 import type { SafelistMode } from '../../src/graphql/safelist.js'
@@ -124,6 +125,7 @@ export const FIRST_ENTRY: FirstEntry = { contestant: contestantIndex(0), ackedAt
 
 export interface TestGatewayOptions {
   readonly limits?: Partial<HttpLimits>
+  readonly documentLimits?: Partial<DocumentLimits>
   readonly sockets?: Partial<SocketLimits>
   /** Pages of these may call. */
   readonly origins?: readonly string[]
@@ -148,7 +150,10 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
   const revocationsBucket = await openRevocationsBucket(nats, 1)
-  const revocations = await watchRevocations({ bucket: revocationsBucket, logger })
+  const registry = new Registry()
+  const requestMetrics = createRequestMetrics(registry)
+  const security = createSecurityEvents({ logger, registry })
+  const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const tokens = createTokens({
     secret: 'another secret for the tests',
@@ -158,13 +163,11 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     revocations,
   })
   // For logins no time passes: who has to wait does so however long a test takes.
-  const registry = new Registry()
-  const requestMetrics = createRequestMetrics(registry)
-  const security = createSecurityEvents({ logger, registry })
+  const throttle = createLoginThrottle({ now: () => 0 })
   const accounts = guardAccounts(
     createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger }),
     {
-      throttle: createLoginThrottle({ now: () => 0 }),
+      throttle: { begin: async (account, address) => throttle.begin(account, address) },
       security,
       pseudonym: pseudonyms('a third secret'),
       ids,
@@ -256,6 +259,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     connections,
     addressOf: clientAddresses.of,
     sockets: { ...SOCKET_LIMITS, ...options.sockets },
+    documentLimits: options.documentLimits ?? {},
     limits,
     crossOrigin,
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { limitsOf, readGatewayEnvironment } from '../../src/environment.js'
+import { otlpMetricsUrl } from '../../src/rum/rum-variables.js'
 
 const secrets = { JWT_SECRET: 'j'.repeat(32), ID_SECRET: 'i'.repeat(32) }
 
@@ -46,6 +47,20 @@ describe('the environment', () => {
       for (const value of ['0', '-1', '250001', '1.5', 'none'])
         assert.throws(() => readGatewayEnvironment({ ...secrets, [name]: value }), new RegExp(`${name}: `))
     }
+  })
+
+  it('takes a share of page loads that measure, and exports only to where it is told', () => {
+    assert.equal(readGatewayEnvironment(secrets).RUM_RATIO, 1)
+    assert.equal(readGatewayEnvironment({ ...secrets, RUM_RATIO: '0' }).RUM_RATIO, 0)
+    for (const value of ['-0.1', '1.1', 'all']) {
+      assert.throws(() => readGatewayEnvironment({ ...secrets, RUM_RATIO: value }), /RUM_RATIO/)
+    }
+    const otlp = { ...secrets, RUM_OTLP: 'true' }
+    assert.throws(() => readGatewayEnvironment(otlp), /RUM_OTLP: needs OTEL_EXPORTER_OTLP_ENDPOINT/)
+    const common = readGatewayEnvironment({ ...otlp, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' })
+    assert.equal(otlpMetricsUrl(common), 'http://c:4318/v1/metrics')
+    const own = { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://m/push' }
+    assert.equal(otlpMetricsUrl({ ...common, ...own }), 'http://m/push')
   })
 
   it('asks for long secrets in production', () => {

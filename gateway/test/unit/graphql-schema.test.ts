@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { repositoryRoot } from '@votestream/infra/servers/repository-root'
@@ -9,6 +10,22 @@ describe('schema/schema.graphql', () => {
   it('is what the resolvers give: npm run openapi writes it anew', async () => {
     const committed = await readFile(join(repositoryRoot(), 'schema/schema.graphql'), 'utf8')
     assert.equal(emitGraphqlSchema(), committed)
+  })
+
+  it('is the same whatever a process has loaded first', async () => {
+    const committed = await readFile(join(repositoryRoot(), 'schema/schema.graphql'), 'utf8')
+    const module = (name: string) => new URL(`../../src/${name}.js`, import.meta.url).href
+    for (const first of ['event-resolver', 'vote-resolver']) {
+      const script = `
+        await import('${import.meta.resolve('reflect-metadata')}')
+        await import('${module(`graphql/${first}`)}')
+        const { emitGraphqlSchema } = await import('${module('graphql-schema')}')
+        process.stdout.write(emitGraphqlSchema())`
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+      })
+      assert.equal(stdout, committed, first)
+    }
   })
 
   it('describes every type, field, argument and value', () => {

@@ -78,6 +78,16 @@ describe('login throttle', () => {
     assert.equal(wait('maria', HERE), 1)
   })
 
+  it('five failures within minutes are five, though each fades a little', () => {
+    const { wait, pass } = place()
+    for (let n = 0; n < 5; n++) {
+      assert.equal(wait('maria', HERE), 0)
+      pass(60_000)
+    }
+    pass(-60_000)
+    assert.equal(wait('maria', HERE), 1)
+  })
+
   it('failures fade: after a few half lives there is no wait for the next one', () => {
     const curve = DELAY_CURVES.pair
     let failures = withFailure(curve, undefined, 0)

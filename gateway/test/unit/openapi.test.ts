@@ -16,8 +16,7 @@ describe('the OpenAPI document', () => {
   })
 
   it('describes every operation with all its failures', async () => {
-    const { paths, security } = JSON.parse(await emitOpenapi())
-    assert.deepEqual(security, [{ bearer: [] }])
+    const { paths } = JSON.parse(await emitOpenapi())
     const listed: Record<string, readonly number[]> = {
       'post /v1/auth/login': [200, 400, 401],
       'post /v1/auth/register': [201, 400, 401, 403, 409],
@@ -44,5 +43,21 @@ describe('the OpenAPI document', () => {
       }
     }
     assert.deepEqual(found.sort(), Object.keys(listed).sort())
+  })
+
+  it('takes an API key beside the token, never instead of it, and documents what is refused without one', async () => {
+    const { paths, security, components } = JSON.parse(await emitOpenapi())
+    const { description, ...scheme } = components.securitySchemes.apiKey
+    assert.deepEqual(scheme, { type: 'apiKey', in: 'header', name: 'x-api-key' })
+    assert.match(description, /API_KEY_REQUIRED.*API_KEY_INVALID/)
+    assert.deepEqual(security, [{ bearer: [] }, { bearer: [], apiKey: [] }])
+    const own = new Map<string, unknown>()
+    for (const methods of Object.values<Record<string, Operation & { operationId: string }>>(paths)) {
+      for (const operation of Object.values(methods)) {
+        if (operation.security) own.set(operation.operationId, operation.security)
+        assert.match(operation.responses['403']?.description ?? '', /`API_KEY_REQUIRED`.*`API_KEY_INVALID`/)
+      }
+    }
+    assert.deepEqual(own, new Map([['login', [{}, { apiKey: [] }]]]))
   })
 })

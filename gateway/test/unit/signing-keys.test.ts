@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createLogger } from '@votestream/infra/logging'
+import type { SecurityEvents } from '../../src/security-events.js'
 import { followSigningKeys, readSigningKeys } from '../../src/signing-keys.js'
-import type { TokenSecrets } from '../../src/tokens.js'
+import { keyId, type TokenSecrets } from '../../src/tokens.js'
 
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await pause(2)
@@ -23,6 +24,9 @@ describe('the file of keys', () => {
   }
   const logger = createLogger('test', 'silent')
   let stop: () => void = () => undefined
+  const noted: [string, string | undefined][] = []
+  const security: SecurityEvents = { note: (event, details) => noted.push([event, details?.().key]) }
+  beforeEach(() => void noted.splice(0))
   afterEach(() => stop())
   after(() => rmSync(folder, { recursive: true }))
 
@@ -32,7 +36,7 @@ describe('the file of keys', () => {
     const from = await readSigningKeys(file)
     assert.deepEqual(from, { secret: 'old', otherSecret: undefined })
     const onChange = (secrets: TokenSecrets) => void seen.push(secrets)
-    stop = followSigningKeys(from, { file, logger, onChange, lookEveryMs: 5, signAfterMs })
+    stop = followSigningKeys(from, { file, logger, security, onChange, lookEveryMs: 5, signAfterMs })
     return seen
   }
 
@@ -52,6 +56,22 @@ describe('the file of keys', () => {
     write(JSON.stringify({ jwtSecret: 'new' }))
     await until(() => seen.length === 2)
     assert.deepEqual(seen[1], { secret: 'new', otherSecret: undefined })
+  })
+
+  it('tells of each key that is exchanged, and of each that is ended, by its id', async () => {
+    const seen = await follow(1)
+    write(JSON.stringify({ jwtSecret: 'new', otherJwtSecret: 'old' }))
+    await until(() => seen.length === 2)
+    assert.deepEqual(noted.splice(0), [['key-rotated', keyId('new')]])
+    write(JSON.stringify({ jwtSecret: 'new' }))
+    await until(() => seen.length === 3)
+    assert.deepEqual(noted.splice(0), [['key-retired', keyId('old')]])
+    write(JSON.stringify({ jwtSecret: 'newest' }))
+    await until(() => seen.length === 4)
+    assert.deepEqual(noted, [
+      ['key-rotated', keyId('newest')],
+      ['key-retired', keyId('new')],
+    ])
   })
 
   it('changes nothing while it cannot be read', async () => {

@@ -225,6 +225,26 @@ describe('tokens', () => {
     })
   })
 
+  it('that were taken back are told of once, however often a watch shows them', () => {
+    const taken: unknown[] = []
+    const book = createRevocationBook({ error: () => undefined }, (revoked) => taken.push(revoked))
+    const learn = (key: string, beforeMs: number) =>
+      book.learn({
+        key,
+        operation: 'PUT',
+        value: Buffer.from(JSON.stringify({ version: 1, beforeMs, untilMs: 0 })),
+      })
+    for (let times = 0; times < 2; times += 1)
+      for (const key of ['token.abc', 'user.7', 'all']) learn(key, 1_000)
+    learn('user.7', 2_000)
+    assert.deepEqual(taken, [
+      { kind: 'token', tokenId: 'abc' },
+      { kind: 'user', voter: 7 },
+      { kind: 'all' },
+      { kind: 'user', voter: 7 },
+    ])
+  })
+
   it('have names that tell nothing, and texts that are none have none', () => {
     const token = tokens.issue({ scopes: ['votes'] })
     assert.equal(tokenId(token)?.length, 22)

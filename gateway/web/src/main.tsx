@@ -9,8 +9,10 @@ import { App } from './shell/app.js'
 
 const root = document.getElementById('page')
 if (!root) throw new Error('the page has no place to be drawn')
+const services = createServices()
+services.rum.start()
 render(
-  <ServicesContext.Provider value={createServices()}>
+  <ServicesContext.Provider value={services}>
     <App />
   </ServicesContext.Provider>,
   root,

@@ -4,6 +4,7 @@ import { createGraph, type Graph } from './api/graph.js'
 import { createLiveSocket, type LiveSocket } from './api/live-socket.js'
 import { createViewerToken } from './api/viewer-token.js'
 import { createRouter, type Router } from './router.js'
+import { createRum, type Rum } from './rum/rum.js'
 import { createSession, type Session } from './session.js'
 import { type Changeable, createValue } from './state.js'
 import { createThemeChoice, type ThemeChoice } from './theme.js'
@@ -14,6 +15,7 @@ export interface Services {
   readonly session: Session
   readonly router: Router
   readonly theme: ThemeChoice
+  readonly rum: Rum
   readonly viewerSocket: LiveSocket
   readonly storage: Storage
   readonly signInOpen: Changeable<boolean>
@@ -24,7 +26,8 @@ export interface Services {
 export const createServices = (): Services => {
   const storage = sessionStorage
   const session = createSession(storage)
-  const viewerToken = createViewerToken('/viewer-token')
+  const rum = createRum('/rum')
+  const viewerToken = createViewerToken('/viewer-token', rum.decide)
   const url = new URL('/graphql', location.href)
   const socketUrl = new URL(url)
   socketUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -59,6 +62,7 @@ export const createServices = (): Services => {
     graph: createGraph({ url: url.href, viewerToken, session, viewerSocket, voterSocket }),
     session,
     router: createRouter(),
+    rum,
     theme: createThemeChoice(localStorage, document.documentElement),
     viewerSocket,
     storage,

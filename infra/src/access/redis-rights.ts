@@ -13,7 +13,7 @@ interface Rule {
 /** Every key of every shard's view. */
 const VIEW = '{s*}:*'
 
-/** Every key by which gateways count requests together. They are no view of the log: nothing fills them again. */
+/** Every key by which gateways count requests and failed logins together. They are no view of the log: nothing fills them again. */
 const LIMITS = 'limit:*'
 
 const CONNECTS: readonly Rule[] = [
@@ -38,8 +38,8 @@ export const redisRights: Readonly<Record<Identity, readonly Rule[]>> = {
     ...READS_VIEW,
     {
       // One selector: these commands on these keys, and on no others.
-      rule: `(~${LIMITS} +eval +evalsha +script|load +get +set +del +unlink +incr +incrby +expire +pexpire +ttl +pttl +hget +hmget +hgetall +hset +hincrby +hdel +time)`,
-      why: 'Counts requests together with the other gateways.',
+      rule: `(~${LIMITS} +eval +evalsha +script|load +get +set +del +unlink +incr +incrby +expire +pexpire +ttl +pttl +hget +hmget +hgetall +hset +hincrby +hdel +zadd +zscore +zremrangebyrank +zremrangebyscore +time)`,
+      why: 'Counts requests and failed logins together with the other gateways.',
     },
   ],
   ingest: [...CONNECTS, ...READS_VIEW],

@@ -9,7 +9,6 @@ import {
   type Candidate,
   chooseServer,
   type ServerFacts,
-  type ServerName,
   type ServerRequirement,
   type Suite,
 } from './server-source.js'
@@ -120,7 +119,7 @@ async function findOnPath(
   for (const folder of new Set(path)) {
     const binary = join(folder, requirement.name)
     if (!existsSync(binary)) continue
-    const version = await versionOf(binary, undefined).catch(() => undefined)
+    const version = await versionOf(requirement, binary, undefined).catch(() => undefined)
     if (version === undefined) continue
     const found: ServerBinary = { path: binary, version, libraryFolder: undefined, source: 'path' }
     if (isAtLeast(version, requirement.minimum)) return found
@@ -137,21 +136,22 @@ async function findUnpacked(
   const found: ServerBinary[] = []
   for (const name of await readdir(folder)) {
     if (name.startsWith(`${requirement.name}-`)) {
-      const binary = await readUnpacked(requirement.name, join(folder, name))
+      const binary = await readUnpacked(requirement, join(folder, name))
       if (binary !== undefined) found.push(binary)
     }
   }
   return found.sort((a, b) => compareVersions(b.version, a.version))[0]
 }
 
-async function readUnpacked(name: ServerName, home: string): Promise<ServerBinary | undefined> {
+async function readUnpacked(requirement: ServerRequirement, home: string): Promise<ServerBinary | undefined> {
+  const { name } = requirement
   const version = parseVersion(basename(home).slice(name.length + 1))
   const path = binaryFolders.map((folder) => join(home, folder, name)).find((file) => existsSync(file))
   if (version === undefined || path === undefined) return undefined
   const libraries = join(home, 'libraries')
   const libraryFolder = existsSync(libraries) ? libraries : undefined
   // A binary that was damaged since is fetched anew instead of being started.
-  const runs = await versionOf(path, libraryFolder).catch(() => undefined)
+  const runs = await versionOf(requirement, path, libraryFolder).catch(() => undefined)
   return runs && { path, version, libraryFolder, source: 'unpacked' }
 }
 
@@ -217,29 +217,34 @@ async function fetchServer(
   const path = binaryFolders.map((bin) => join(home, bin, requirement.name)).find((file) => existsSync(file))
   if (path === undefined) throw new Error(`the package holds no ${requirement.name}`)
   const libraryFolder = await addLibraries(path, { apt, packages: requirement.packages, home, workFolder })
-  const version = await versionOf(path, libraryFolder)
+  const version = await versionOf(requirement, path, libraryFolder)
   if (!isAtLeast(version, requirement.minimum)) throw new Error(`the package holds ${formatVersion(version)}`)
 
   const place = join(folder, `${requirement.name}-${formatVersion(version)}`)
   await rename(home, place).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     // Somebody else fetched the same version meanwhile; theirs is as good, unless it is what was found damaged.
-    if ((await readUnpacked(requirement.name, place)) !== undefined) return
+    if ((await readUnpacked(requirement, place)) !== undefined) return
     await rm(place, { recursive: true, force: true })
     await rename(home, place)
   })
-  const binary = await readUnpacked(requirement.name, place)
+  const binary = await readUnpacked(requirement, place)
   if (binary === undefined)
     throw new Error(`${relative(folder, place)} is not complete; remove it and try again`)
   return binary
 }
 
-async function versionOf(path: string, libraryFolder: string | undefined): Promise<Version> {
+async function versionOf(
+  { versionArgument = '-v' }: ServerRequirement,
+  path: string,
+  libraryFolder: string | undefined,
+): Promise<Version> {
   const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, LC_ALL: 'C' }
   if (libraryFolder !== undefined) env.LD_LIBRARY_PATH = libraryFolder
-  const { stdout } = await run(path, ['-v'], { env, timeout: 10_000 })
-  const version = parseVersion(stdout)
-  if (version === undefined) throw new Error(`${path} -v does not name a version`)
+  const { stdout, stderr } = await run(path, [versionArgument], { env, timeout: 10_000 })
+  // Some say it on stderr.
+  const version = parseVersion(stdout) ?? parseVersion(stderr)
+  if (version === undefined) throw new Error(`${path} ${versionArgument} does not name a version`)
   return version
 }
 

@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type ServerBinary, serverEnvironment } from './find-server.js'
 import { type ServerProcess, type ServerSpec, startServer } from './server-process.js'
 import { tcpAnswers } from './tcp-answer.js'
@@ -13,23 +15,42 @@ export interface HaproxyServerOptions {
   readonly dataDir: string
 }
 
-export async function startHaproxyServer(
-  options: HaproxyServerOptions,
-): Promise<ServerProcess & { url: string }> {
+export interface HaproxyServer extends ServerProcess {
+  readonly url: string
+  /** Whether each of the gateways is given requests, by its own view. */
+  up(): Promise<boolean[]>
+}
+
+export async function startHaproxyServer(options: HaproxyServerOptions): Promise<HaproxyServer> {
   const server = await startServer(await haproxyServerSpec(options))
-  return { ...server, url: `http://127.0.0.1:${options.port}` }
+  const socket = statsSocket(options)
+  return { ...server, url: `http://127.0.0.1:${options.port}`, up: () => askWhoIsUp(socket) }
+}
+
+const statsSocket = ({ dataDir }: Pick<HaproxyServerOptions, 'dataDir'>): string =>
+  join(dataDir, 'haproxy.sock')
+
+/** Of its state of a server: it runs, and is given requests. */
+const RUNNING = '2'
+const STATE_COLUMN = 5
+
+/** A line for each server, behind the format's version and the names of the columns. */
+const askWhoIsUp = async (socket: string): Promise<boolean[]> => {
+  const [, , ...servers] = (await text(connect(socket).end('show servers state gateways\n')))
+    .trim()
+    .split('\n')
+  return servers.map((line) => line.split(' ')[STATE_COLUMN] === RUNNING)
 }
 
 /** Writes the configuration file, and says how the server is run with it. */
-export async function haproxyServerSpec({
-  binary,
-  port,
-  gateways,
-  dataDir,
-}: HaproxyServerOptions): Promise<ServerSpec> {
+export async function haproxyServerSpec(options: HaproxyServerOptions): Promise<ServerSpec> {
+  const { binary, port, gateways, dataDir } = options
   await mkdir(dataDir, { recursive: true })
   const configuration = join(dataDir, 'haproxy.cfg')
-  await writeFile(configuration, haproxyConfiguration({ port, gateways }))
+  await writeFile(
+    configuration,
+    `${haproxyStats(statsSocket(options))}${haproxyConfiguration({ port, gateways })}`,
+  )
   return {
     name: 'haproxy',
     command: binary.path,
@@ -48,6 +69,12 @@ export async function haproxyServerSpec({
   }
 }
 
+/** Where it tells how it sees the gateways. */
+const haproxyStats = (socket: string): string => `global
+  stats socket ${socket} mode 600 level user
+
+`
+
 export interface HaproxyConfiguration {
   readonly port: number
   readonly gateways: readonly number[]
@@ -55,7 +82,8 @@ export interface HaproxyConfiguration {
 
 /**
  * What gateways need of a balancer. It looks at their readiness often: one that drains says that it is not ready, and
- * is given nobody new. A connection that a gateway closed under a request is tried elsewhere; a vote only where it has
+ * is given nobody new. One that is busy has 2 seconds to say so: without them it would be taken for gone after the 200 ms
+ * from one look to the next. A connection that a gateway closed under a request is tried elsewhere; a vote only where it has
  * a key that makes the second try the same attempt.
  */
 export function haproxyConfiguration({ port, gateways }: HaproxyConfiguration): string {
@@ -66,6 +94,7 @@ export function haproxyConfiguration({ port, gateways }: HaproxyConfiguration): 
   retries 3
   retry-on conn-failure empty-response
   timeout connect 2s
+  timeout check 2s
   timeout client 75s
   timeout server 30s
   timeout tunnel 2h

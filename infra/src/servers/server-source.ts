@@ -1,6 +1,6 @@
 import { formatVersion, isAtLeast, type Version } from './version.js'
 
-export type ServerName = 'nats-server' | 'redis-server' | 'haproxy'
+export type ServerName = 'nats-server' | 'redis-server' | 'haproxy' | 'prometheus' | 'prometheus-alertmanager'
 
 /** What the project needs of a server, and how a person gets it where we cannot. */
 export interface ServerRequirement {
@@ -11,6 +11,8 @@ export interface ServerRequirement {
   readonly install: string
   /** The variable that names a running server instead, if one can. */
   readonly urlVariable?: string
+  /** What it is asked for its version with; `-v` where nothing is said. */
+  readonly versionArgument?: string
 }
 
 /**
@@ -40,6 +42,24 @@ export const haproxyRequirement: ServerRequirement = {
   minimum: [2, 4, 0],
   packages: ['haproxy'],
   install: 'the package of your system, or `brew install haproxy`',
+}
+
+/** Its package holds promtool as well, which checks configurations and tries rules. */
+export const prometheusRequirement: ServerRequirement = {
+  name: 'prometheus',
+  minimum: [2, 42, 0],
+  packages: ['prometheus'],
+  install: 'a release from https://prometheus.io/download, or `brew install prometheus`',
+  versionArgument: '--version',
+}
+
+/** As Debian names it; its package holds amtool as well, which checks configurations. */
+export const alertmanagerRequirement: ServerRequirement = {
+  name: 'prometheus-alertmanager',
+  minimum: [0, 25, 0],
+  packages: ['prometheus-alertmanager'],
+  install: 'a release from https://prometheus.io/download as prometheus-alertmanager',
+  versionArgument: '--version',
 }
 
 /** Where a package comes from: the machine's own package sources, or Debian's current stable suite. */

@@ -60,6 +60,19 @@ describe('the catalog in memory', () => {
     while (!seen.peek(eventNumber(1))) await pause(5)
   })
 
+  it('lists every event but the canaries, which are found by their numbers', async () => {
+    await put(recordOf(1))
+    await put({ ...recordOf(2), canary: true })
+    const seen = await watch()
+    assert.deepEqual(seen.newest(9), [1])
+    await put({ ...recordOf(3), canary: true })
+    await put(recordOf(4))
+    while (!seen.peek(eventNumber(4))) await pause(5)
+    assert.deepEqual(seen.newest(9), [4, 1])
+    assert.equal(seen.peek(eventNumber(2))?.canary, true)
+    assert.equal((await seen.get(eventNumber(3)))?.canary, true)
+  })
+
   it('knows every event that was there before, and each change', async () => {
     for (let number = 1; number <= 30; number += 1) await put(recordOf(number))
     const seen = await watch()

@@ -192,6 +192,7 @@ describe("what each service's user, and the analyst, may do in ClickHouse", func
         'rejected_votes',
         'superseded_votes',
         'votes_per_minute',
+        'canary_votes',
         'events',
         'contestants',
       ]) {

@@ -117,4 +117,64 @@ describe('a lease that is seized', function () {
     assert.equal((await bucket.get('twice.0'))?.string(), 'second')
     await second.giveBack()
   })
+
+  describe('while somebody else takes it', () => {
+    /** What happens between the first look at the lease and what is written then. */
+    const meanwhile = (work: () => Promise<unknown>): KV => {
+      let done = false
+      return new Proxy(bucket, {
+        get(target, name) {
+          if (name !== 'get') {
+            const member: unknown = Reflect.get(target, name)
+            return typeof member === 'function' ? member.bind(target) : member
+          }
+          return async (key: string) => {
+            const seen = await target.get(key)
+            if (!done) {
+              done = true
+              await work()
+            }
+            return seen
+          }
+        },
+      })
+    }
+
+    it('is not worked under before that one has ended', async () => {
+      let working: ReadonlySet<Shard> = new Set()
+      const taking = meanwhile(async () => {
+        const holder = await hold('raced', 'one')
+        working = holder.working
+        await until(() => working.size === 1)
+      })
+      const lease = await seizeLease({ bucket: taking, role: 'raced', shard, instance: 'command' })
+      await lease.alone
+      assert.equal(working.size, 0)
+      assert.equal((await bucket.get('raced.0'))?.string(), 'command')
+      await lease.giveBack()
+    })
+
+    it('by a seizure too, ends that one before it is worked under', async () => {
+      let lost = false
+      const taking = meanwhile(async () => {
+        const first = await seizeLease({ bucket, role: 'overtaken', shard, instance: 'first' })
+        first.signal.addEventListener('abort', () => {
+          lost = true
+        })
+      })
+      const second = await seizeLease({ bucket: taking, role: 'overtaken', shard, instance: 'second' })
+      await second.alone
+      assert.ok(lost, 'two work under one lease')
+      assert.equal(second.signal.aborted, false)
+      await second.giveBack()
+    })
+
+    it('is free again by then, and is taken as it is', async () => {
+      const before = await seizeLease({ bucket, role: 'freed', shard, instance: 'before' })
+      const taking = meanwhile(() => before.giveBack())
+      const lease = await seizeLease({ bucket: taking, role: 'freed', shard, instance: 'command' })
+      assert.equal((await bucket.get('freed.0'))?.string(), 'command')
+      await lease.giveBack()
+    })
+  })
 })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { KNOWN_LOGINS_KEY, loginFailuresKey } from '@votestream/schema/redis-keys'
+import { beginLoginScript, endLoginScript } from '@votestream/schema/redis-scripts'
 import { Redis } from 'ioredis'
 import { IDENTITIES, type Identity } from '../../src/access/identities.js'
 import { createLogger } from '../../src/logging.js'
@@ -81,6 +83,22 @@ describe("what each service's user may do in Redis", () => {
       redis.gateway.eval("return redis.call('DEL', '{s0}:event:1:tally')", 1, 'limit:x'),
       /can't access at least one of the keys/,
     )
+  })
+
+  it('gateways count failed logins together by the scripts for that, and nobody else does', async () => {
+    const keys = [
+      KNOWN_LOGINS_KEY,
+      ...['pair', 'account', 'address'].map((kind) => loginFailuresKey(kind, 'x')),
+    ]
+    const curve = [5, 1, 1_000, 60_000, 5]
+    const begin = [keys.length, ...keys, 'x', ...curve, ...curve, ...curve] as const
+    const begun = (await redis.gateway.eval(beginLoginScript, ...begin)) as number[]
+    assert.deepEqual([begun.length, begun[0]], [5, 0])
+    await redis.gateway.eval(endLoginScript, keys.length, ...keys, 'x', 1, begun[1] ?? 0, 10, 60_000, 0, 0, 0)
+    assert.deepEqual(await redis.operator.zrange(KNOWN_LOGINS_KEY, 0, '-1'), ['x'])
+    assert.equal(await redis.operator.exists(...keys.slice(1)), 0)
+    for (const user of ['ingest', 'processor'] as const)
+      await mayNot(user, [['EVAL', beginLoginScript, ...begin]])
   })
 
   it('processor writes the view, and no other key', async () => {

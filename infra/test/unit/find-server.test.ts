@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findServer } from '../../src/servers/find-server.js'
-import { natsRequirement } from '../../src/servers/server-source.js'
+import { natsRequirement, prometheusRequirement } from '../../src/servers/server-source.js'
 
 describe('a server that needs no fetching', () => {
   let folder: string
@@ -49,5 +49,20 @@ describe('a server that needs no fetching', () => {
     const found = await find(['old', 'nowhere'])
     assert.equal(found.path, newest)
     assert.equal(found.libraryFolder, join(folder, 'servers/nats-server-2.11.0/libraries'))
+  })
+
+  it('is asked for its version in its own way, and may answer on stderr', async () => {
+    const file = join(folder, 'prometheus')
+    writeFileSync(
+      file,
+      '#!/bin/sh\n[ "$1" = --version ] || exit 1\necho "prometheus, version 2.53.1 (branch: HEAD)" >&2\n',
+    )
+    chmodSync(file, 0o755)
+    const found = await findServer(prometheusRequirement, {
+      serversFolder: join(folder, 'servers'),
+      path: [folder],
+      onProgress: (line) => assert.fail(`Nothing should be fetched: ${line}`),
+    })
+    assert.deepEqual([found.path, found.version], [file, [2, 53, 1]])
   })
 })

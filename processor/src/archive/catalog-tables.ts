@@ -86,6 +86,7 @@ const eventRow = (record: EventRecord, ids: OpaqueIds | undefined, writtenAtMs: 
   created_at: time(record.createdAtMs),
   opens_at: record.opensAtMs === null ? null : time(record.opensAtMs),
   closes_at: record.closesAtMs === null ? null : time(record.closesAtMs),
+  canary: record.canary === true,
   written_at: time(writtenAtMs),
 })
 

@@ -24,6 +24,17 @@ export interface Person {
 /** The whole of `npm start` on free ports and a folder that goes with it, for a browser to look at. */
 export interface TemporarySystem {
   readonly base: string
+  readonly dataDir: string
+  /** What the commands of this system are given. */
+  readonly variables: NodeJS.ProcessEnv
+  /** Of the private ports. */
+  readonly metricsPorts: Readonly<Record<'gateway' | 'ingest' | 'processor', number>>
+  /** `/metrics` of a service. */
+  metricsOf(service: 'gateway' | 'ingest' | 'processor'): Promise<string>
+  /** Of a process that runs. */
+  pidOf(name: string): number
+  /** As an analyst, of ClickHouse; lines of values apart by tabs. */
+  analyse(sql: string): Promise<string>
   readonly client: Client
   readonly admin: Pick<Person, 'username' | 'password'>
   readonly applicationToken: string
@@ -51,8 +62,8 @@ const PORTS = [
   'PROCESSOR_METRICS',
 ]
 
-/** @param variables for its services, beside those that make it temporary */
-export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
+/** @param added for its services, beside those that make it temporary */
+export const startTemporarySystem = async (added: NodeJS.ProcessEnv = {}): Promise<TemporarySystem> => {
   const folder = await mkdtemp(join(tmpdir(), 'votestream-page-'))
   const given: NodeJS.ProcessEnv = { DATA_DIR: folder, TOKEN_TTL: '1h' }
   for (const port of PORTS) given[`${port}_PORT`] = String(await freePort())
@@ -61,7 +72,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
     root: repositoryRoot(),
     environment,
     signal: new AbortController().signal,
-    variables: { ...variablesForTests(), ...variables },
+    variables: { ...variablesForTests(), ...added },
     say: () => undefined,
   })
   const secrets = await readSecrets(folder)
@@ -70,9 +81,36 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
   const tokens = createTokens({ secret: secrets.jwtSecret, ids, ttlSeconds: 3_600 })
   const applicationToken = tokens.issue({ scopes: ['accounts:register'] })
   const base = `http://127.0.0.1:${environment.GATEWAY_PORT}`
+  const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
+  const variables: NodeJS.ProcessEnv = { ...variablesForTests(), ...added, ...Object.fromEntries(own) }
+  const pidOf = (name: string): number => {
+    const child = readProcessRecord(folder)?.children.find((each) => each.name === name)
+    if (!child) throw new Error(`there is no ${name}`)
+    return child.pid
+  }
+  const metricsPorts = {
+    gateway: environment.GATEWAY_METRICS_PORT,
+    ingest: environment.INGEST_METRICS_PORT,
+    processor: environment.PROCESSOR_METRICS_PORT,
+  }
   const client = createClient(base, 30_000)
   return {
     base,
+    dataDir: folder,
+    variables,
+    metricsPorts,
+    pidOf,
+    async metricsOf(service) {
+      return (await fetch(`http://127.0.0.1:${metricsPorts[service]}/metrics`)).text()
+    },
+    async analyse(sql) {
+      const url = `http://127.0.0.1:${environment.CLICKHOUSE_PORT}/?query=${encodeURIComponent(sql)}`
+      const login = Buffer.from(`analyst:${secrets.analystPassword}`).toString('base64')
+      const response = await fetch(url, { headers: { authorization: `Basic ${login}` } })
+      const text = (await response.text()).trim()
+      if (!response.ok) throw new Error(text)
+      return text
+    },
     client,
     admin: { username: secrets.adminUsername, password: secrets.adminPassword },
     applicationToken,
@@ -91,10 +129,9 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
       return { username, password, userId: login.user_id, token: login.token }
     },
     async makeVoters(count) {
-      const own = Object.entries(environment).map(([name, value]) => [name, String(value)])
       const command = join(repositoryRoot(), 'scripts/dist/src/token.js')
       const { stdout } = await execute(process.execPath, [command, '--voters', String(count)], {
-        env: { ...variablesForTests(), ...Object.fromEntries(own) },
+        env: variables,
         maxBuffer: OUTPUT_BYTES_MAX,
       })
       return stdout
@@ -106,9 +143,7 @@ export const startTemporarySystem = async (variables: NodeJS.ProcessEnv = {}): P
         })
     },
     killGateway() {
-      const child = readProcessRecord(folder)?.children.find(({ name }) => name === 'gateway')
-      if (!child) throw new Error('there is no gateway to kill')
-      process.kill(child.pid, 'SIGKILL')
+      process.kill(pidOf('gateway'), 'SIGKILL')
     },
     async stop() {
       await system.stop()

@@ -32,8 +32,18 @@ type Outcome<Answer> =
   | { readonly failure: RequestError; readonly againAfterSeconds: number | null }
 
 const AGAIN_AFTER_SECONDS = 0.25
+const ANSWER_WITHIN_MS = 10_000
 
-export const createClient = (baseUrl: string, patienceMs: number): Client => {
+/**
+ * @param patienceMs how long it asks again; 0: it asks once
+ * @param answerWithinMs of one try
+ */
+export const createClient = (
+  baseUrl: string,
+  patienceMs: number,
+  answerWithinMs = ANSWER_WITHIN_MS,
+): Client => {
+  const send = createSender(answerWithinMs)
   const persist = async <Answer>(ask: () => Promise<Outcome<Answer>>): Promise<Answer> => {
     const untilMs = Date.now() + patienceMs
     for (;;) {
@@ -63,23 +73,25 @@ export const createClient = (baseUrl: string, patienceMs: number): Client => {
   }
 }
 
-const send = async (url: string, method: string, { token, body, headers }: ClientRequest) => {
-  try {
-    return await fetch(url, {
-      method,
-      headers: {
-        ...(token ? { authorization: `Bearer ${token}` } : {}),
-        ...(body ? { 'content-type': 'application/json' } : {}),
-        ...headers,
-      },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(10_000),
-    })
-  } catch {
-    // Nobody answered, or not in time: what became of the request is not known.
-    return undefined
+const createSender =
+  (answerWithinMs: number) =>
+  async (url: string, method: string, { token, body, headers }: ClientRequest) => {
+    try {
+      return await fetch(url, {
+        method,
+        headers: {
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...(body ? { 'content-type': 'application/json' } : {}),
+          ...headers,
+        },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+        signal: AbortSignal.timeout(answerWithinMs),
+      })
+    } catch {
+      // Nobody answered, or not in time: what became of the request is not known.
+      return undefined
+    }
   }
-}
 
 const restFailure = async (what: string, response: Response | undefined): Promise<Outcome<never>> => {
   if (!response) {

@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
+import {
+  createNumberReader,
+  type NumberReader,
+  type OptionValues,
+  optionText,
+  readOptionValues,
+  readUrl,
+} from '../option-values.js'
 import { type OpenPace, requestsOf } from './schedule.js'
 import type { Level, Stage } from './verdict.js'
 
@@ -86,22 +93,20 @@ export const parseLoadCommand = (args: readonly string[]): LoadCommand | null =>
     processes,
     connections: number('connections', Math.min(CONNECTIONS_MAX, Math.max(8, forAnswers)), 1, 20_000, true),
     timeoutMs: number('timeout-ms', 10_000, 10, 600_000, true),
-    votersFile: textOf(values.voters) ?? '',
+    votersFile: optionText(values.voters) ?? '',
     graphqlShare: number('graphql', 0, 0, 1),
     viewers: number('viewers', 0, 0, 20_000, true),
-    eventId: textOf(values.event),
-    creatorToken: textOf(values['admin-token']),
+    eventId: optionText(values.event),
+    creatorToken: optionText(values['admin-token']),
     levels: readLevels(values, number),
     errorsMax: values['errors-max'] === undefined ? undefined : number('errors-max', 0, 0, 1e9, true),
     latenessP99Ms: number('lateness-p99-ms', 10, 0.1, 60_000),
-    out: textOf(values.out),
+    out: optionText(values.out),
   }
   checkTogether(command, faults)
   if (faults.length > 0) throw new Error(faults.join('\n'))
   return command
 }
-
-type Values = Readonly<Record<string, string | boolean | undefined>>
 
 const TEXTS = [
   'voters',
@@ -116,58 +121,12 @@ const TEXTS = [
 ] as const
 const MORE_TEXTS = ['processes', 'connections', 'timeout-ms', 'out', 'errors-max', 'lateness-p99-ms'] as const
 
-const readValues = (args: readonly string[], faults: string[]): Values => {
+const readValues = (args: readonly string[], faults: string[]): OptionValues => {
   const levels = STAGES.flatMap((stage) => PERCENTS.map(([percent]) => levelFlag(stage, percent)))
-  const names: string[] = [...TEXTS, ...MORE_TEXTS, ...levels]
-  const { values, tokens } = parseArgs({
-    args: [...args],
-    options: {
-      ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
-      help: { type: 'boolean', short: 'h' },
-    },
-    // So that all faults are told, not the first one alone.
-    strict: false,
-    tokens: true,
-  })
-  for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`${token.value}: every value stands behind its option`)
-    if (token.kind !== 'option' || token.name === 'help') continue
-    if (!names.includes(token.name)) faults.push(`${token.rawName}: there is no such option`)
-    else if (token.value === undefined) faults.push(`${token.rawName}: a value is missing`)
-  }
-  return values as Values
+  return readOptionValues(args, { texts: [...TEXTS, ...MORE_TEXTS, ...levels] }, faults)
 }
 
-type NumberReader = (
-  name: string,
-  otherwise: number,
-  least: number,
-  most: number,
-  isWhole?: boolean,
-) => number
-
-const createNumberReader =
-  (values: Values, faults: string[]): NumberReader =>
-  (name, otherwise, least, most, isWhole = false) => {
-    const text = values[name]
-    if (typeof text !== 'string') return otherwise
-    const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value
-    faults.push(`--${name} ${text}: must be a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}`)
-    return otherwise
-  }
-
-const textOf = (value: string | boolean | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined
-
-const readUrl = (text: string, faults: string[]): string => {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '') return url.origin
-  faults.push(`--url ${text}: must be http:// or https:// with a host, and nothing behind it`)
-  return text
-}
-
-const readLevels = (values: Values, number: NumberReader): Level[] =>
+const readLevels = (values: OptionValues, number: NumberReader): Level[] =>
   STAGES.flatMap((stage) =>
     PERCENTS.flatMap(([name, percent]) => {
       const flag = levelFlag(stage, name)

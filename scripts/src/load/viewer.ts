@@ -19,7 +19,8 @@ export interface Viewer {
   close(): void
 }
 
-const QUERY =
+/** What every viewer asks for. */
+export const BOARD_SUBSCRIPTION =
   'subscription Board($id: ID!) { leaderboardChanged(eventId: $id) { version totalVotes asOf ' +
   'standings { rank totalVotes share contestant { id name } } } }'
 const AGAIN_MS = 200
@@ -33,7 +34,7 @@ export const openViewer = (
   { url, eventId }: ViewerOptions,
   token: string,
   onBoard: (version: number, asOf: () => string, isFirst: boolean) => void,
-  observer: Observer | null,
+  observer: Pick<Observer, 'see'> | null,
 ): Viewer => {
   let version = -1
   let reconnects = -1
@@ -78,7 +79,7 @@ export const openViewer = (
         }
         const text = data.toString()
         if (text.includes('"connection_ack"')) {
-          const payload = { query: QUERY, variables: { id: eventId } }
+          const payload = { query: BOARD_SUBSCRIPTION, variables: { id: eventId } }
           own.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
         } else if (text.includes('"ping"')) own.send('{"type":"pong"}')
         else reject(new Error(`a viewer was told ${text.slice(0, 500)}`))

@@ -1,9 +1,19 @@
-import { APIS, DOCUMENT_CODES, OTHER_OPERATIONS, POLICY, SECURITY_EVENTS } from '@votestream/gateway/metrics'
+import {
+  APIS,
+  BEACON_RESULTS,
+  DOCUMENT_CODES,
+  OTHER_OPERATIONS,
+  POLICY,
+  RUM_ERROR_KINDS,
+  RUM_MEASURES,
+  SECURITY_EVENTS,
+} from '@votestream/gateway/metrics'
 import { LEASE_CHANGES } from '@votestream/infra/metrics/leases'
 import { STORES } from '@votestream/infra/metrics/store-health'
 import { APPEND_RESULTS, VOTE_OUTCOMES } from '@votestream/ingest/metrics'
 import { BOOK_STATES, BOOKS, DISKS, SINKS } from '@votestream/processor/metrics'
 import { ERRORS } from '@votestream/schema/errors'
+import { RESULTS } from '../synthetic/verdict.js'
 
 /** What a label may hold. Every one is bounded: a metric has as many series as its labels have values. */
 export interface LabelRule {
@@ -42,6 +52,14 @@ const RULES: Readonly<Record<string, LabelRule>> = {
   store: oneOf(...STORES),
   sink: oneOf(...SINKS),
   shard: like(/^([0-9]|[1-5][0-9]|6[0-3])$/, '`0` to `SHARDS` − 1'),
+  measure: oneOf(...RUM_MEASURES),
+  'votestream_rum_errors_total.kind': oneOf(...RUM_ERROR_KINDS),
+  'votestream_rum_beacons_total.result': oneOf(...BEACON_RESULTS),
+  'votestream_synthetic_checks_total.api': oneOf('rest', 'graphql'),
+  'votestream_synthetic_checks_total.result': oneOf(...RESULTS),
+  'votestream_synthetic_windows_total.kind': oneOf('window', 'event'),
+  verdict: oneOf('passed', 'failed'),
+  leg: oneOf('acknowledged', 'seen'),
   role: oneOf('ingest', 'tally', 'archive', 'janitor'),
   change: oneOf(...LEASE_CHANGES),
   result: oneOf(...APPEND_RESULTS),

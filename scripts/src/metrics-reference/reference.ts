@@ -1,6 +1,8 @@
 import { describeMetrics as describeGateway } from '@votestream/gateway/metrics'
+import { createMetrics } from '@votestream/infra/health-server'
 import { describeMetrics as describeIngest } from '@votestream/ingest/metrics'
 import { describeMetrics as describeProcessor } from '@votestream/processor/metrics'
+import { createProbeMetrics } from '../synthetic/metrics.js'
 import { labelRule } from './label-values.js'
 
 /** In the repository. */
@@ -8,13 +10,16 @@ export const REFERENCE_FILE = 'infra/prometheus/METRICS.md'
 
 export const SERVICES = ['gateway', 'ingest', 'processor'] as const
 export type Service = (typeof SERVICES)[number]
+/** And `npm run synthetic`, which runs beside them. */
+const TELLERS = [...SERVICES, 'synthetic'] as const
+type Teller = (typeof TELLERS)[number]
 
 export interface DescribedMetric {
   readonly name: string
   readonly type: string
   readonly help: string
   readonly labels: readonly string[]
-  readonly services: readonly Service[]
+  readonly services: readonly Teller[]
 }
 
 /** What a registry holds of a metric, though the library's declarations do not say so. */
@@ -30,9 +35,16 @@ export const isOfTraces = (name: string): boolean => /^votestream_(spans|client_
 
 /** Every metric of every service, by name. */
 export const describedMetrics = (): DescribedMetric[] => {
-  const registries = { gateway: describeGateway(), ingest: describeIngest(), processor: describeProcessor() }
+  const synthetic = createMetrics()
+  createProbeMetrics(synthetic)
+  const registries = {
+    gateway: describeGateway(),
+    ingest: describeIngest(),
+    processor: describeProcessor(),
+    synthetic,
+  }
   const found = new Map<string, DescribedMetric>()
-  for (const service of SERVICES) {
+  for (const service of TELLERS) {
     for (const metric of registries[service].getMetricsAsArray()) {
       const { name, type, help, labelNames } = metric as unknown as Registered
       const services = [...(found.get(name)?.services ?? []), service]

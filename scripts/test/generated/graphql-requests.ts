@@ -102,11 +102,23 @@ export const socketMessages = (draw: Draw, place: Place, schema: GraphQLSchema):
   })
   const id = (): unknown =>
     draw.chance(90) ? `i${draw.number(4)}` : draw.pick(['', 1, null, draw.text(300)])
+  const request = (): GraphqlRequest => graphqlRequest(draw, schema, draw.pick(kinds), known)
+  // Most of what is wrong ends a socket before the answer to anything on it: some make no mistake but in their documents.
+  const isPolite = draw.chance(50)
+  if (isPolite) {
+    const operations = Array.from({ length: 1 + draw.number(6) }, (_, at) => ({
+      id: `i${at}`,
+      type: 'subscribe',
+      payload: request(),
+    }))
+    const connection = { type: 'connection_init', payload: { Authorization: authorization } }
+    return [connection, ...operations].map((message) => JSON.stringify(message))
+  }
   const ways: (() => unknown)[] = [
     ...Array.from({ length: 6 }, () => () => ({
       id: id(),
       type: 'subscribe',
-      payload: payloadOf(draw, graphqlRequest(draw, schema, draw.pick(kinds), known)),
+      payload: payloadOf(draw, request()),
     })),
     () => ({ type: 'ping', ...(draw.chance(50) ? { payload: draw.json() } : {}) }),
     () => ({ type: 'pong', payload: draw.json() }),

@@ -75,12 +75,12 @@ export const bodyAttacks: readonly Attack[] = [
     ...good,
     client_timestamp: '2026-02-30T25:61:00Z',
   })),
-  vote('an identifier of 1 MB', ['400 INVALID_ID', INVALID], (good) => ({
+  vote('an identifier of 1 MB', '400 INVALID_ID', (good) => ({
     ...good,
     event_id: 'A'.repeat(1024 * 1024),
   })),
   vote('an identifier that is an operator', INVALID, (good) => ({ ...good, event_id: { $gt: '' } })),
-  vote('an identifier with a statement in it', ['400 INVALID_ID', INVALID], (good) => ({
+  vote('an identifier with a statement in it', '400 INVALID_ID', (good) => ({
     ...good,
     event_id: "1'; DROP TABLE votes_log; --",
   })),
@@ -112,7 +112,7 @@ export const bodyAttacks: readonly Attack[] = [
     Buffer.alloc(TEN_MEGABYTES + 1, 0x20),
   ),
   vote('10 MB of blanks', '400 INVALID_JSON', () => Buffer.alloc(TEN_MEGABYTES, 0x20)),
-  vote('an Idempotency-Key of 5,000 letters', ['400 INVALID_FIELDS', '400 INVALID_REQUEST'], (good) => good, {
+  vote('an Idempotency-Key of 5,000 letters', INVALID, (good) => good, {
     'idempotency-key': 'k'.repeat(5_000),
   }),
   registration('a password of 1 MB', INVALID, { password: 'p'.repeat(1024 * 1024) }),

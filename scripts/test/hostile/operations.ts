@@ -69,7 +69,7 @@ export const operationAttacks: readonly Attack[] = [
             },
           },
         ],
-        { untilError: true },
+        { until: 'code' },
       ),
   },
 ]

@@ -10,15 +10,14 @@ const REJECT = { verdict: 'reject' }
 export const permissionAttacks: readonly Attack[] = [
   {
     name: 'a vote with the token of an application',
-    expect: ['403 WRONG_SCOPE', '403 WRONG_USER'],
+    expect: '403 WRONG_SCOPE',
     send: (place) =>
       place.rest({ path: VOTE_PATH, token: place.application, body: voteOf(place, place.voter().userId) }),
   },
   {
     name: 'a vote with the token of a visitor',
-    expect: '403 WRONG_SCOPE',
-    send: (place) =>
-      place.graphql(voteOperation(place), { token: place.viewer }).then((text) => text.replace('200', '403')),
+    expect: '200 WRONG_SCOPE',
+    send: (place) => place.graphql(voteOperation(place), { token: place.viewer }),
   },
   {
     name: 'a vote in the name of somebody else',
@@ -82,7 +81,7 @@ export const permissionAttacks: readonly Attack[] = [
   },
   {
     name: 'an identifier of an event with one letter changed',
-    expect: ['400 INVALID_ID', '404 EVENT_NOT_FOUND'],
+    expect: '400 INVALID_ID',
     send: (place) =>
       place.rest({ method: 'GET', path: `/v1/contestants/${changed(place.event.id)}`, token: place.viewer }),
   },
@@ -133,7 +132,7 @@ export const permissionAttacks: readonly Attack[] = [
   },
   {
     name: 'the end of an event by somebody who did not make it',
-    expect: ['200 WRONG_USER', '200 WRONG_SCOPE'],
+    expect: '200 WRONG_USER',
     send: (place) =>
       place.graphql(
         { query: 'mutation($id: ID!) { closeEvent(id: $id) { id } }', variables: { id: place.event.id } },

@@ -66,8 +66,8 @@ export interface SocketOptions {
   readonly protocols?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
   readonly path?: string
-  /** Ends with the code of the first error of an operation. */
-  readonly untilError?: boolean
+  /** Ends with the first error of an operation: its code, or its sentence where many have the same code. */
+  readonly until?: 'code' | 'sentence'
 }
 
 const CONTESTANTS = ['Ada', 'Bela', 'Cleo']
@@ -152,12 +152,7 @@ export const openPlace = async (
     })
 
   const socket: Place['socket'] = async (messages, options = {}) => {
-    const {
-      protocols = ['graphql-transport-ws'],
-      headers = {},
-      path = '/graphql',
-      untilError = false,
-    } = options
+    const { protocols = ['graphql-transport-ws'], headers = {}, path = '/graphql', until } = options
     const opened = new WebSocket(`ws://127.0.0.1:${gateway.port}${path}`, [...protocols], { headers })
     opened.on('error', () => undefined)
     const closed = once(opened, 'close').then(([code]) => String(code))
@@ -166,7 +161,7 @@ export const openPlace = async (
       opened.on('message', (data) => {
         const { type, payload } = JSON.parse(String(data))
         const [error] = type === 'error' ? payload : (payload?.errors ?? [])
-        if (untilError && error) resolve(String(error.extensions?.code))
+        if (until && error) resolve(String(until === 'code' ? error.extensions?.code : error.message))
       })
     })
     const sending = async (): Promise<never> => {

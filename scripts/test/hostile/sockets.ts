@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { voterNumber } from '@votestream/schema/numbers'
 import { type Attack, type Place, voteOperation } from './place.js'
 
-/** What a document that asks for too much is refused with. */
-const TOO_MUCH = ['GRAPHQL_VALIDATION_FAILED', 'GRAPHQL_PARSE_FAILED', 'OPERATION_TOO_LARGE']
 const WATCH = 'subscription($id: ID!) { leaderboardChanged(eventId: $id) { version } }'
+
+/** No question that the schema can answer is as deep. */
+const TOO_DEEP = `{ ${'a { '.repeat(49)}a${' }'.repeat(49)} }`
 
 const init = (place: Place, token = place.voter().token) => ({
   type: 'connection_init',
@@ -31,7 +31,7 @@ const refusedOperation = (
 ): Attack => ({
   name,
   expect,
-  send: (place) => place.socket(of(place), { untilError: true }),
+  send: (place) => place.socket(of(place), { until: 'code' }),
 })
 
 /** A frame as a client sends it (RFC 6455). @param first FIN, reserved bits and opcode */
@@ -41,23 +41,25 @@ const frame = (first: number, payload: Buffer, isMasked = true): Buffer => {
   return Buffer.concat([Buffer.from([first, (isMasked ? 0x80 : 0) | payload.length]), mask, body])
 }
 
+const upgradeTo = ({ port }: Place): string =>
+  [
+    'GET /graphql HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    'Sec-WebSocket-Protocol: graphql-transport-ws',
+    '',
+    '',
+  ].join('\r\n')
+
 /** An upgrade, and then bytes as they are: the code of the frame with which the other side closes. */
 const frames = (name: string, expect: string, ...sent: readonly Buffer[]): Attack => ({
   name,
   expect,
   async send(place) {
-    const upgrade = [
-      'GET /graphql HTTP/1.1',
-      `Host: 127.0.0.1:${place.port}`,
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
-      'Sec-WebSocket-Protocol: graphql-transport-ws',
-      '',
-      '',
-    ].join('\r\n')
-    const came = await place.exchange(Buffer.concat([Buffer.from(upgrade), ...sent]))
+    const came = await place.exchange(Buffer.concat([Buffer.from(upgradeTo(place)), ...sent]))
     const bytes = Buffer.from(came.slice(came.indexOf('\r\n\r\n') + 4), 'latin1')
     return bytes[0] === 0x88 ? String(bytes.readUInt16BE(2)) : `no close, but ${bytes.toString('hex')}`
   },
@@ -123,10 +125,14 @@ export const socketAttacks: readonly Attack[] = [
     init(place, place.viewer),
     { id: 'a', type: 'subscribe', payload: voteOperation(place) },
   ]),
-  refusedOperation('a query 50 deep, on a socket', TOO_MUCH, (place) => [
-    init(place),
-    subscribe('a', `{ events { nodes ${'{ contestants { id } '.repeat(50)}${'}'.repeat(50)} } }`),
-  ]),
+  {
+    name: 'a query 50 deep, on a socket',
+    expect: 'An operation may be 20 deep.',
+    send: (place) =>
+      place.socket([init(place), subscribe('a', TOO_DEEP)], {
+        until: 'sentence',
+      }),
+  },
   refusedOperation(
     'a subscription that a variable leaves out, on a socket',
     'GRAPHQL_VALIDATION_FAILED',
@@ -139,9 +145,27 @@ export const socketAttacks: readonly Attack[] = [
       ),
     ],
   ),
+  refusedOperation(
+    'a subscription that leaves itself out, on a socket',
+    'GRAPHQL_VALIDATION_FAILED',
+    (place) => [
+      init(place),
+      subscribe(
+        'a',
+        'subscription($id: ID!) { leaderboardChanged(eventId: $id) @skip(if: true) { version } }',
+        {
+          id: place.event.id,
+        },
+      ),
+    ],
+  ),
   refusedOperation('the schema, on a socket', 'GRAPHQL_VALIDATION_FAILED', (place) => [
     init(place),
     subscribe('a', '{ __schema { types { name } } }'),
+  ]),
+  refusedOperation('a field beside those of an operation, on a socket', 'INVALID_FIELDS', (place) => [
+    init(place),
+    { id: 'a', type: 'subscribe', payload: { ...voteOperation(place), isAdmin: true } },
   ]),
   refusedOperation('more operations at once than a socket may have', 'RATE_LIMITED', (place) => [
     init(place),
@@ -155,13 +179,16 @@ export const socketAttacks: readonly Attack[] = [
   frames('a piece of nothing', '1002', frame(0x80, JSON_INIT)),
   {
     name: 'somebody who stops in the middle of a frame holds nothing up',
-    expect: '200',
+    expect: 'An operation may be 20 deep.',
     async send(place) {
-      const half = place.exchange('GET /graphql HTTP/1.1\r\nHost: a\r\nUpg', { quietMs: 200 })
-      await pause(20)
-      const answered = await place.rest({ method: 'GET', path: '/healthz' })
-      await half
-      return answered
+      const half = place.exchange(
+        Buffer.concat([Buffer.from(upgradeTo(place)), frame(TEXT, JSON_INIT).subarray(0, 9)]),
+      )
+      try {
+        return await place.socket([init(place), subscribe('a', TOO_DEEP)], { until: 'sentence' })
+      } finally {
+        await half
+      }
     },
   },
 ]

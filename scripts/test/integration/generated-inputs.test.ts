@@ -21,6 +21,7 @@ import { socketExchange } from '../generated/socket-exchange.js'
 import { openPlace, type Place } from '../hostile/place.js'
 
 const { seed, seconds } = generatedInputs()
+const TRIES_MIN = 50
 
 /** Whatever anybody sends: each answer is one that the documents permit, and only what was answered is written. */
 describe('generated inputs', function () {
@@ -51,7 +52,8 @@ describe('generated inputs', function () {
       interruptAfterTimeLimit: until,
       markInterruptAsFailure: false,
     })
-    assert.ok(tried > 50, `only ${tried} were tried`)
+    // On a machine that is busy with other things the time is over before much was tried.
+    if (tried < TRIES_MIN) await fc.assert(property, { seed, numRuns: TRIES_MIN })
   }
   const telling = (sent: unknown, judge: () => void): void => {
     try {

@@ -81,6 +81,8 @@ describe('the logs of all services', function () {
     await place.raw(`POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nX: ${PASSWORD}\r\nContent-Length: x\r\n\r\n`)
     await place.socket([{ type: 'connection_init', payload: { Authorization: `Bearer ${FORGED}` } }])
     await place.socket([`{"type":"connection_init","payload":{"password":"${PASSWORD}"`])
+    await graphql('mutation { logout }', token)
+    await written('user-revoked')
     // With the broker gone every failure has a cause, and is told with it.
     await place.system.servers.kill('nats')
     const traced = { traceparent: `00-${'0a'.repeat(16)}-${'b7'.repeat(8)}-01` }

@@ -6,8 +6,7 @@ import { ApolloClient, gql, InMemoryCache } from '@apollo/client'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { findServer } from '@votestream/infra/servers/find-server'
 import { freePort } from '@votestream/infra/servers/free-port'
-import { startHaproxyServer } from '@votestream/infra/servers/haproxy-server'
-import type { ServerProcess } from '@votestream/infra/servers/server-process'
+import { type HaproxyServer, startHaproxyServer } from '@votestream/infra/servers/haproxy-server'
 import { haproxyRequirement } from '@votestream/infra/servers/server-source'
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
@@ -42,7 +41,7 @@ const QUERY = 'subscription Board($id: ID!) { leaderboardChanged(eventId: $id) {
 describe('a rolling restart of two gateways behind a balancer, while votes come', function () {
   this.timeout(90_000)
   let system: SmallSystem
-  let balancer: ServerProcess & { readonly url: string }
+  let balancer: HaproxyServer
   let event: SmallEvent
   const onlookers: Onlooker[] = []
 
@@ -199,20 +198,29 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
     return answer ? `${answer.status} ${await answer.text()}` : 'closed'
   }
 
+  /** Who stops the next gateway before the balancer has seen the last one come back stops both. */
+  const balanced = async (): Promise<void> => {
+    for (;;) {
+      const up = await balancer.up()
+      assert.equal(up.length, system.gateways.length)
+      if (up.every(Boolean)) return
+      await pause(20)
+    }
+  }
+
   it('refuses no vote, closes sockets at times of their own, and nobody misses the last board', async () => {
     for (let index = 0; index < SOCKETS; index += 1) onlookers.push(watchBySocket())
     for (let index = 0; index < APOLLO_CLIENTS; index += 1) onlookers.push(watchByApollo())
     for (let index = 0; index < STREAMS; index += 1) onlookers.push(watchByEvents())
     while (onlookers.some(({ boards }) => boards.length === 0)) await pause(20)
     const votes = castVotes()
-    await pause(500)
     const spreads: { sockets: number; streams: number }[] = []
     for (const gateway of system.gateways) {
+      await balanced()
       const before = new Map(onlookers.map((each) => [each, each.closings.length]))
       const restarting = gateway.restart()
-      await pause(DRAIN_SECONDS * 200)
       // Those who look on are still being closed: it takes nobody new, and says so.
-      assert.equal(await readiness(gateway.port), '503 not ready: listening\n')
+      while ((await readiness(gateway.port)) !== '503 not ready: listening\n') await pause(20)
       const refused = await fetch(
         `http://127.0.0.1:${gateway.port}/v1/event/${event.id}/leaderboard/stream`,
         {
@@ -228,8 +236,8 @@ describe('a rolling restart of two gateways behind a balancer, while votes come'
         return Math.max(...atMs) - Math.min(...atMs)
       }
       spreads.push({ sockets: spreadOf(1012), streams: spreadOf('ended') })
-      await pause(500)
     }
+    await balanced()
     const statuses = await votes.end()
     assert.deepEqual(
       statuses.filter((status) => status !== 200),

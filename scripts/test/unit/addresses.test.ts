@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { addressesOf, addressTable } from '../../src/addresses.js'
+import { createServer } from 'node:http'
+import { addressesOf, addressTable, privateHost } from '../../src/addresses.js'
 import { parseEnvironment } from '../../src/environment.js'
 import { importantText } from '../../src/log-files.js'
+import { serviceSpec } from '../../src/service-specs.js'
 import { compiledName } from '../../src/test-files.js'
 
 describe('the table of addresses', () => {
   const table = {
     ...addressesOf(parseEnvironment({ REDIS_URL: 'redis://elsewhere:1', NATS_PORT: '5000' }, '/')),
+    metricsHost: '127.0.0.1',
     metricsPorts: [9401, 9402],
     dataDir: '/data',
     analystPassword: 'for-analysts',
@@ -36,6 +39,27 @@ describe('the address of the gateway', () => {
   it('is one of TLS where there is a certificate', () => {
     const given = { TLS_CERT_FILE: 'cert.pem', TLS_KEY_FILE: 'key.pem' }
     assert.equal(addressesOf(parseEnvironment(given, '/')).gatewayUrl, 'https://127.0.0.1:4000')
+  })
+})
+
+describe('a private port', () => {
+  it('is asked where it is open, and here where it is open everywhere', () => {
+    assert.equal(privateHost({}), '127.0.0.1')
+    assert.equal(privateHost({ METRICS_HOST: '0.0.0.0' }), '127.0.0.1')
+    assert.equal(privateHost({ METRICS_HOST: '172.17.0.1' }), '172.17.0.1')
+    assert.equal(privateHost({ METRICS_HOST: '::' }), '[::1]')
+    assert.equal(privateHost({ METRICS_HOST: 'fd00::1' }), '[fd00::1]')
+  })
+
+  it('tells that its service is ready, on whatever address it is open', async () => {
+    const server = createServer((_request, response) => response.end())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.2', resolve))
+    const address = server.address()
+    assert.ok(typeof address === 'object' && address)
+    const program = { root: '/', logFolder: '/', env: { METRICS_HOST: '127.0.0.2' } }
+    assert.equal(await serviceSpec('ingest', address.port, program).isReady(), true)
+    server.closeAllConnections()
+    server.close()
   })
 })
 

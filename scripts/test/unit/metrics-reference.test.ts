@@ -7,7 +7,7 @@ import { describedMetrics, metricsReference, REFERENCE_FILE } from '../../src/me
 import { readOpenMetrics } from '../openmetrics.js'
 
 /** https://prometheus.io/docs/practices/naming/: base units, in the plural; what counts things names them. */
-const UNITS = /_(seconds|bytes|ratio|votes|messages|rows|info|sequence|letters)(_|$)/
+const UNITS = /_(seconds|bytes|ratio|votes|messages|rows|info|sequence|letters|shift)(_|$)/
 const ABBREVIATED = /_(ms|s|msec|sec|us|kb|mb|gb|b|pct|percent|num|count|counter|gauge|min|max)$/
 
 describe('the table of metrics', () => {

@@ -20,10 +20,15 @@ describe('npm run token', () => {
     })
   })
 
+  it('gives voters what it is told beside what every user may', () => {
+    const request = parseTokenRequest(['--voters', '2', '--scope', 'events:canary', '--scope', 'votes'])
+    assert.ok(request.kind === 'voters')
+    assert.deepEqual(request.scopes, [...USER_SCOPES, 'events:canary'])
+  })
+
   it('refuses what it does not know, in a sentence', () => {
     const refused: [args: string[], sentence: RegExp][] = [
-      [[], /either --scope or --voters/],
-      [['--scope', 'votes', '--voters', '1'], /either --scope or --voters/],
+      [[], /--scope or --voters/],
       [['--scope', 'root'], /no such scope.*accounts:register/],
       [['--voters', '0'], /whole number/],
       [['--voters', '1.5'], /whole number/],

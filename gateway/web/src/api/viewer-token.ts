@@ -21,14 +21,19 @@ const ASK_TIMEOUT_MS = 5_000
 /** Tokens tell whole seconds, so a smaller difference is none. */
 const OFFSET_MIN_MS = 2_000
 
-export const createViewerToken = (url: string): ViewerToken => {
+/** @param onRumRatio hears which share of page loads is to measure, whenever the service says so */
+export const createViewerToken = (
+  url: string,
+  onRumRatio: (ratio: number) => void = () => undefined,
+): ViewerToken => {
   let held: Held | undefined
   let asking: Promise<string> | undefined
   let offsetMs = 0
 
   const ask = async (): Promise<string> => {
     for (let tries = 0; ; tries += 1) {
-      const token = await fetchToken(url)
+      const { token, rumRatio } = await fetchToken(url)
+      if (token !== undefined) onRumRatio(rumRatio)
       const claims = token === undefined ? undefined : readClaims(token)
       if (token !== undefined && claims !== undefined) {
         const nowMs = Date.now()
@@ -57,14 +62,23 @@ export const createViewerToken = (url: string): ViewerToken => {
   }
 }
 
-const fetchToken = async (url: string): Promise<string | undefined> => {
+interface Fetched {
+  readonly token?: string
+  /** 0 where the service says nothing of it. */
+  readonly rumRatio: number
+}
+
+const NOTHING: Fetched = { rumRatio: 0 }
+
+const fetchToken = async (url: string): Promise<Fetched> => {
   try {
     const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(ASK_TIMEOUT_MS) })
-    if (!response.ok) return undefined
-    const { token } = (await response.json()) as { token?: unknown }
-    return typeof token === 'string' ? token : undefined
+    if (!response.ok) return NOTHING
+    const { token, rum_ratio: ratio } = (await response.json()) as { token?: unknown; rum_ratio?: unknown }
+    const rumRatio = typeof ratio === 'number' ? ratio : 0
+    return typeof token === 'string' ? { token, rumRatio } : NOTHING
   } catch {
     // Nobody answered, or not in time, or something else than the service did.
-    return undefined
+    return NOTHING
   }
 }

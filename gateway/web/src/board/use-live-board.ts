@@ -22,7 +22,7 @@ interface LiveBoard {
 
 /** Follows an event's board: into the cache, the rate and the timeline. */
 export const useLiveBoard = (eventId: string): LiveBoard => {
-  const { graph, now, viewerSocket } = useServices()
+  const { graph, now, rum, viewerSocket } = useServices()
   const measures = useRef<Pick<LiveBoard, 'rate' | 'timeline'>>(undefined)
   measures.current ??= { rate: createVoteRate(), timeline: createLiveTimeline() }
   const { rate, timeline } = measures.current
@@ -31,18 +31,24 @@ export const useLiveBoard = (eventId: string): LiveBoard => {
 
   useEffect(() => {
     let total: number | undefined
+    const begunAtMs = performance.now()
     return followBoard({
       graph,
       eventId,
       onFailure: setFailure,
-      onBoard({ totalVotes }) {
+      onBoard(board) {
+        const { totalVotes } = board
+        // A page that nobody looks at is made to wait by the browser.
+        const isFirst = total === undefined && document.visibilityState === 'visible'
+        if (isFirst) rum.add('connect_to_first_board', performance.now() - begunAtMs)
+        rum.votes.board(eventId, board)
         rate.note(totalVotes, Date.now())
         timeline.note(totalVotes, now())
         if (total !== undefined && totalVotes > total) setLastVoteMs(Date.now())
         total = totalVotes
       },
     })
-  }, [graph, eventId, now, rate, timeline])
+  }, [graph, eventId, now, rate, rum, timeline])
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined

@@ -8,7 +8,7 @@ const NONE: VoteState = { step: 'none' }
 
 /** The desk of who is signed in; none for visitors. */
 export const useVoteDesk = (eventId: string): { desk: VoteDesk | undefined; state: VoteState } => {
-  const { graph, session, storage } = useServices()
+  const { graph, session, storage, rum } = useServices()
   const userId = useWatched(session.user)?.id
   const [desk, setDesk] = useState<VoteDesk>()
   const [state, setState] = useState<VoteState>(NONE)
@@ -17,13 +17,16 @@ export const useVoteDesk = (eventId: string): { desk: VoteDesk | undefined; stat
     const own = createVoteDesk({ graph, storage, userId, eventId })
     setDesk(own)
     setState(own.state.get())
-    const unwatch = own.state.watch(setState)
+    const unwatch = own.state.watch((next) => {
+      rum.votes.vote(eventId, next)
+      setState(next)
+    })
     return () => {
       unwatch()
       own.leave()
       setDesk(undefined)
       setState(NONE)
     }
-  }, [graph, storage, userId, eventId])
+  }, [graph, storage, rum, userId, eventId])
   return { desk, state }
 }
