@@ -1,8 +1,23 @@
 import type { Shard } from '@votestream/schema/numbers'
 import { joinTraces } from './live/board-traces.js'
 
+/**
+ * What is told of a change beside the board: since when the earliest part of it that nothing before showed is under way,
+ * in milliseconds since 1970. 0 or missing: not told.
+ */
+export interface BoardNews {
+  /** When Redis took it, by the broker's clock. */
+  readonly appliedAtMs?: number
+  /** When the earliest vote in it was acknowledged, by the broker's clock. */
+  readonly earliestAckedAtMs?: number
+  /** When that vote was sent, by its client's clock; only where that clock is believable (see `stretchCall`). */
+  readonly clientAtMs?: number
+  /** Of the first sampled votes in it: a `traceparent` each. */
+  readonly traces?: readonly string[]
+}
+
 /** One shard's share of an event's votes, as of a message of its log. */
-export interface Part {
+export interface Part extends BoardNews {
   readonly shard: Shard
   /** The creation of the log that `sequence` counts in, as RFC 3339. */
   readonly generation: string
@@ -11,53 +26,38 @@ export interface Part {
   readonly totals: readonly number[]
   /** Of the last vote in the part, milliseconds since 1970; 0: none. */
   readonly ackedAtMs: number
-  /** When Redis took the earliest change that no part before it showed, by the broker's clock; 0: not told. */
-  readonly appliedAtMs?: number
-  /** Of sampled votes that no part before it showed: a `traceparent` each. */
-  readonly traces?: readonly string[]
 }
 
 /** An event's board: the sum of its shards' parts. */
-export interface Board {
+export interface Board extends BoardNews {
   /** The sum of the parts' log sequences: it grows with every change. */
   readonly version: number
   /** Votes that count, by contestant index. */
   readonly totals: readonly number[]
   /** Of the last vote on the board, milliseconds since 1970; 0: none. */
   readonly ackedAtMs: number
-  /**
-   * When Redis took the earliest change that no board before it showed, milliseconds since 1970 by the broker's clock;
-   * missing: nobody told.
-   */
-  readonly appliedAtMs?: number
-  /** Of the first sampled votes that no board before it showed; missing: there are none. */
-  readonly traces?: readonly string[]
 }
 
 /** The later of two boards, when the earlier one was shown to nobody. */
-export const replacing = (earlier: Board, later: Board): Board => {
-  const appliedAtMs = earliest(earlier.appliedAtMs, later.appliedAtMs)
-  const traces = joinTraces(earlier.traces, later.traces)
-  return withNews(later, appliedAtMs, traces)
-}
+export const replacing = (earlier: Board, later: Board): Board => ({ ...later, ...joinNews(earlier, later) })
 
-/** What is told of a board's change beside the board. */
-export const withNews = (
-  board: Board,
-  appliedAtMs: number | undefined,
-  traces: readonly string[] | undefined,
-): Board => {
-  if (appliedAtMs === undefined && traces === undefined) return board
+/** What is told of two changes that are shown together; nothing that is not. */
+export const joinNews = (one: BoardNews, other: BoardNews): BoardNews => {
+  const appliedAtMs = earlier(one.appliedAtMs, other.appliedAtMs)
+  const earliestAckedAtMs = earlier(one.earliestAckedAtMs, other.earliestAckedAtMs)
+  const [first, second] = earliestAckedAtMs === other.earliestAckedAtMs ? [other, one] : [one, other]
+  const clientAtMs = first.clientAtMs || second.clientAtMs
+  const traces = joinTraces(one.traces, other.traces)
   return {
-    ...board,
-    ...(appliedAtMs === undefined ? {} : { appliedAtMs }),
-    ...(traces === undefined ? {} : { traces }),
+    ...(appliedAtMs ? { appliedAtMs } : {}),
+    ...(earliestAckedAtMs ? { earliestAckedAtMs } : {}),
+    ...(clientAtMs ? { clientAtMs } : {}),
+    ...(traces ? { traces } : {}),
   }
 }
 
-/** 0 counts as missing. */
-export const earliest = (one: number | undefined, other: number | undefined): number | undefined =>
-  one && other ? Math.min(one, other) : one || other || undefined
+const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
+  one && other ? Math.min(one, other) : one || other
 
 export const sumParts = (parts: Iterable<Part>, contestants: number): Board => {
   const totals = new Array<number>(contestants).fill(0)

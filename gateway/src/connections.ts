@@ -10,6 +10,7 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { QueueFigures } from '@votestream/infra/metrics/queues'
 import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import type { HttpLimits } from './http-limits.js'
 import { type ProblemAnswer, problemAnswer } from './problems.js'
@@ -23,7 +24,21 @@ export interface ConnectionsOptions {
   readonly formFault: FormCheck
   /** With it, TLS is spoken, and nothing else. */
   readonly tls?: TlsFiles | undefined
+  readonly counts?: ConnectionCounts | undefined
 }
+
+/** Of connections on which HTTP is spoken. */
+export interface ConnectionCounts {
+  open: number
+  /** Turned away, because there were too many. */
+  refused: number
+}
+
+export const connectionQueue = (counts: ConnectionCounts, { connectionsMax }: HttpLimits): QueueFigures => ({
+  depth: () => counts.open,
+  bound: connectionsMax,
+  refused: () => counts.refused,
+})
 
 /** On connections whose last answer was given. */
 const REFUSED = Symbol('refused')
@@ -35,7 +50,13 @@ const listenNoMore = (socket: Duplex): void => void Object.assign(socket, { [REF
 const CHECK_EVERY_MS = 1_000
 
 /** An HTTP server whose refusals are problem details, too. */
-export const createConnections = ({ handler, limits, formFault, tls }: ConnectionsOptions): Server => {
+export const createConnections = ({
+  handler,
+  limits,
+  formFault,
+  tls,
+  counts = { open: 0, refused: 0 },
+}: ConnectionsOptions): Server => {
   const refuse = (code: ErrorCode, { socket }: IncomingMessage, response: ServerResponse): void => {
     listenNoMore(socket)
     const { status, headers, body } = lastAnswer(code)
@@ -53,7 +74,7 @@ export const createConnections = ({ handler, limits, formFault, tls }: Connectio
   server.timeout = Math.ceil(limits.requestTimeoutMs * 1.5)
   server.on('checkExpectation', (request, response) => refuse('INVALID_REQUEST', request, response))
   server.on('connect', (_request, socket: Duplex) => endConnection('METHOD_NOT_ALLOWED', socket))
-  boundConnections(server, limits.connectionsMax, (socket) => {
+  boundConnections(server, limits.connectionsMax, counts, (socket) => {
     listenNoMore(socket)
     endConnection('OVERLOADED', socket)
   })
@@ -91,21 +112,22 @@ const createPlainOrTls = (
 const boundConnections = (
   server: Server,
   connectionsMax: number,
+  counts: ConnectionCounts,
   turnAway: (socket: Socket) => void,
 ): void => {
-  let open = 0
   const counted = new WeakSet<Duplex>()
   const leave = (socket: Duplex): void => {
-    if (counted.delete(socket)) open -= 1
+    if (counted.delete(socket)) counts.open -= 1
   }
   // What HTTP is spoken on: beneath TLS there is another connection, on which nobody does.
   server.prependListener(isTls(server) ? 'secureConnection' : 'connection', (socket: Socket) => {
-    if (open >= connectionsMax) {
+    if (counts.open >= connectionsMax) {
+      counts.refused += 1
       turnAway(socket)
       return
     }
     counted.add(socket)
-    open += 1
+    counts.open += 1
     socket.once('close', () => leave(socket))
   })
   server.prependListener('upgrade', (_request, socket: Duplex) => leave(socket))
@@ -170,9 +192,10 @@ const againOf = (code: ErrorCode): { retryAfterSeconds?: number } =>
 /** The answer after which a connection ends. */
 const lastAnswer = (error: ErrorCode | VotestreamError): ProblemAnswer => {
   const told = typeof error === 'string' ? new VotestreamError(error, againOf(error)) : error
-  const { status, headers, body } = problemAnswer(told)
+  const { code, status, headers, body } = problemAnswer(told)
   const length = String(Buffer.byteLength(body))
   return {
+    code,
     status,
     headers: { ...headers, ...ANSWER_HEADERS, 'content-length': length, connection: 'close' },
     body,

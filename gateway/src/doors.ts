@@ -3,12 +3,17 @@ import { VotestreamError } from '@votestream/schema/errors'
 import type { CrossOrigin } from './cross-origin.js'
 import type { Deadline, Deadlines } from './deadlines.js'
 import type { RequestLog } from './request-log.js'
+import type { CountedCode } from './request-metrics.js'
 
 /** What a door answers with: a text in UTF-8. */
 export interface DoorAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Of an answer that stands for one operation. */
+  readonly code?: CountedCode
+  /** How many votes it acknowledges. */
+  readonly votes?: number
 }
 
 /** Takes requests in their plainest form in front of the router. */
@@ -18,6 +23,8 @@ export interface Door {
   take(request: IncomingMessage, body: Buffer, deadline: Deadline): Promise<DoorAnswer> | undefined
   /** What is answered in place of what `take` gives. */
   failure(error: VotestreamError, request: IncomingMessage): DoorAnswer
+  /** An answer was handed to the socket. @param receivedMs when the request had come, by the monotonic clock */
+  answered?(request: IncomingMessage, answer: DoorAnswer, receivedMs: number): void
 }
 
 export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => void
@@ -74,6 +81,7 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
     const fail = (code: 'TIMEOUT' | 'RESPONSE_TOO_LARGE'): void => {
       const failure = door.failure(new VotestreamError(code), request)
       send(response, origin, failure, Buffer.byteLength(failure.body))
+      door.answered?.(request, failure, deadline.beganAtMs)
     }
     const deadline = deadlines.begin(() => fail('TIMEOUT'))
     const answered = door.take(request, body, deadline)
@@ -83,7 +91,10 @@ export const createDoors = (options: DoorsOptions): HandleRequest => {
         if (!deadline.done()) return
         const length = Buffer.byteLength(answer.body)
         if (length > responseBytesMax) fail('RESPONSE_TOO_LARGE')
-        else send(response, origin, answer, length)
+        else {
+          send(response, origin, answer, length)
+          door.answered?.(request, answer, deadline.beganAtMs)
+        }
         requestLog.answered(request, response.statusCode, deadline.beganAtMs)
       })
     }

@@ -12,7 +12,7 @@ import {
 } from 'fastify'
 import type { Admission } from './admission/admission.js'
 import type { ClientAddresses } from './client-address.js'
-import { createConnections, refuseConnection } from './connections.js'
+import { type ConnectionCounts, createConnections, refuseConnection } from './connections.js'
 import { answerPreflights, type CrossOrigin, createCrossOrigin } from './cross-origin.js'
 import { createDeadlines } from './deadlines.js'
 import { createDoors, type Door } from './doors.js'
@@ -21,10 +21,12 @@ import { addJsonParser } from './json-body.js'
 import { createKnownPaths, type KnownPaths } from './known-paths.js'
 import { nameOperation, watchRoutes } from './policy-routes.js'
 import { type ProblemAnswer, problemAnswer, toVotestreamError } from './problems.js'
+import { countRequests } from './request-counting.js'
 import { timeRequests } from './request-deadlines.js'
 import { logFailure } from './request-failures.js'
 import { createFormCheck } from './request-form.js'
 import { type LoggedRequest, NO_REQUEST_LOG, pathOf, type RequestLog, requestFields } from './request-log.js'
+import type { RequestMetrics } from './request-metrics.js'
 import type { RequestSpan } from './request-trace.js'
 import { NO_REQUEST_TRACES, noteCode, type RequestTraces, traceRequests } from './request-traces.js'
 import { boundResponses } from './response-size.js'
@@ -42,6 +44,8 @@ export interface HttpServerOptions extends RestDeps {
   /** By default there is none. */
   readonly requestLog?: RequestLog
   readonly security?: SecurityEvents | undefined
+  readonly requestMetrics?: RequestMetrics | undefined
+  readonly connectionCounts?: ConnectionCounts | undefined
   /** What is missing for the gateway to do its work; empty when it is ready. */
   readonly missing: () => string[]
   readonly limits?: Partial<HttpLimits>
@@ -72,6 +76,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     trustProxy,
     security = NO_SECURITY_EVENTS,
     traces = NO_REQUEST_TRACES,
+    requestMetrics: metrics,
     requestLog = NO_REQUEST_LOG,
     ...deps
   } = options
@@ -84,8 +89,9 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     return problemAnswer(told)
   }
   const answer = (error: unknown, reply: FastifyReply): void => {
-    const { status, headers, body } = answerTo(error, reply.request.raw, reply.request.trace)
-    if (reply.request.trace) noteCode(reply.request.trace, toVotestreamError(error).code)
+    const { code, status, headers, body } = answerTo(error, reply.request.raw, reply.request.trace)
+    reply.request.failure = code
+    if (reply.request.trace) noteCode(reply.request.trace, code)
     // What was already said of an answer that is not given does not count, such as how long to keep it.
     void reply
       .code(status)
@@ -95,7 +101,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
   const submitVote = createSubmitVote(deps)
   let closing = false
   const deadlines = createDeadlines(limits.requestTimeoutMs)
-  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo, traces })
+  const voteDoor = createVoteDoor({ admission: deps.admission, submitVote, answerTo, traces, metrics })
   const app = fastify({
     // Fastify's own log would cost listeners on every request; what matters is logged where it happens.
     logger: false,
@@ -113,7 +119,8 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
         crossOrigin,
       })
       const handler = answerPreflights(crossOrigin, answerHeaders, doorsAndRoutes)
-      return createConnections({ handler, limits, formFault: createFormCheck(limits.headerBytesMax), tls })
+      const formFault = createFormCheck(limits.headerBytesMax)
+      return createConnections({ handler, limits, formFault, tls, counts: options.connectionCounts })
     },
     ...(trustProxy ? { trustProxy } : {}),
     // What still arrives on open connections while the server stops is answered like anything else; the framework's
@@ -134,6 +141,7 @@ export const createHttpServer = async (options: HttpServerOptions): Promise<Fast
     next()
   })
   traceRequests(app, traces)
+  countRequests(app, metrics)
   timeRequests(app, deadlines, requestLog)
   boundResponses(app, limits.responseBytesMax)
   addJsonParser(app)

@@ -9,6 +9,8 @@ import { natsAddress, redisAddress } from '@votestream/infra/environment'
 import { createMetrics, startHealthServer } from '@votestream/infra/health-server'
 import { configure, type Lifecycle, runService } from '@votestream/infra/lifecycle'
 import { createServiceLogger } from '@votestream/infra/logging'
+import { watchQueues } from '@votestream/infra/metrics/queues'
+import { watchStores } from '@votestream/infra/metrics/store-health'
 import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
@@ -16,10 +18,9 @@ import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
 import { createAdmission } from './admission/admission.js'
-import { createAdmissionMetrics } from './admission/admission-metrics.js'
 import { watchApiKeys } from './admission/api-keys.js'
 import { createBucketShares } from './admission/bucket-shares.js'
-import { createKeyMetrics, watchUsages } from './admission/key-metrics.js'
+import { watchUsages } from './admission/key-metrics.js'
 import { createKeyUsage } from './admission/key-usage.js'
 import { createQuotaLedger } from './admission/quota-ledger.js'
 import { createQuotas } from './admission/quotas.js'
@@ -28,12 +29,14 @@ import { createUsagePlans } from './admission/usage-plans.js'
 import { createArchiveQueries } from './archive-queries.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
+import { connectionQueue } from './connections.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
 import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { documentLimitsOf, hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
+import { createGatewayMetrics } from './gateway-metrics.js'
 import { createGraphql } from './graphql/graphql.js'
 import { openSafelist } from './graphql/open-safelist.js'
 import { guardAccounts } from './guarded-accounts.js'
@@ -41,7 +44,7 @@ import { createHttpServer } from './http-server.js'
 import { createBoardTraces } from './live/board-traces.js'
 import { createBroadcasts } from './live/broadcasts.js'
 import { createLiveBoards } from './live/live-boards.js'
-import { createLiveMetrics, watchLive } from './live/live-metrics.js'
+import { watchLive } from './live/live-metrics.js'
 import { createLiveVotes } from './live/live-votes.js'
 import { createOpenCounts } from './live/open-counts.js'
 import { openLivePage } from './live-page.js'
@@ -101,6 +104,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const registry = createMetrics()
   watchRefusals(registry, nats)
   telemetry.watch(registry)
+  const probes = { nats: () => nats.connection.flush(), redis: () => redis.ping() }
+  onStop('store health', watchStores({ registry, probes }))
   const diagnostics = await createDiagnostics({ logger, heapFromStart: environment.HEAP_PROFILE })
   if (cluster.isWorker) reportToPrimary({ registry, missing, diagnostics }, lifecycle)
   else {
@@ -117,6 +122,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const buckets = await openBuckets(nats, replicas)
   const { now, stop: stopClock } = await followBrokerClock({ ask: () => brokerTimeMs(nats), logger })
   onStop('clock', stopClock)
+  const metrics = createGatewayMetrics(registry, now)
   const store = createStore(nats)
   const ids = rememberIds(createOpaqueIds(environment.ID_SECRET))
   const project = projectEvent(ids)
@@ -141,26 +147,28 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   }
   const counts = createRedisLogins(redis, environment.ID_SECRET)
   const throttle = shareLogins({ own: createLoginThrottle(), counts, logger })
-  const accounts = guardAccounts(
-    createAccounts({ buckets, nats, store, passwords: createPasswords(), tokens, logger, now }),
-    { throttle, security, pseudonym: pseudonyms(environment.ID_SECRET), ids },
-  )
+  const passwords = createPasswords()
+  const accounts = guardAccounts(createAccounts({ buckets, nats, store, passwords, tokens, logger, now }), {
+    throttle,
+    security,
+    pseudonym: pseudonyms(environment.ID_SECRET),
+    ids,
+  })
   if (adminUsername !== undefined && adminPassword !== undefined) {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
   const planBuckets = await openPlanBuckets(nats, replicas)
-  const keyMetrics = createKeyMetrics(registry)
   const apiKeys = await watchApiKeys({
     bucket: planBuckets.usagePlans,
     required: environment.API_KEY_REQUIRED,
     now,
     logger,
-    metrics: keyMetrics,
+    metrics: metrics.keys,
   })
   onStop('API keys', apiKeys.stop)
   const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
-  const quotas = createQuotas({ ledger, now, logger, metrics: keyMetrics })
+  const quotas = createQuotas({ ledger, now, logger, metrics: metrics.keys })
   onStop('quotas', quotas.stop)
   watchUsages(registry, quotas.usages)
   const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
@@ -169,17 +177,15 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const limits = httpLimitsOf(environment)
   // A vote is not sent again when its client has had another answer.
   const ackDeadlineMs = Math.min(ACK_DEADLINE_MS, limits.requestTimeoutMs)
-  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs, tracing })
+  const { batchVotes } = metrics
+  const intake = createVoteIntake({ nats, shards, logger, ackDeadlineMs, batchVotes, tracing })
   onStop('vote intake', intake.stop)
   const events = createEvents({ bucket: buckets.events, nats, store, catalog, project, results, intake, now })
   const voting = createVoting({ ids, store, catalog, intake, results, now })
   const liveBoards = createLiveBoards({ nats, results, shards, logger })
   onStop('live boards', liveBoards.stop)
   const liveVotes = createLiveVotes({ results })
-  const broadcasts = createBroadcasts({
-    metrics: createLiveMetrics(registry, now),
-    traces: createBoardTraces(tracing),
-  })
+  const broadcasts = createBroadcasts({ metrics: metrics.live, traces: createBoardTraces(tracing) })
   const connections = {
     users: createOpenCounts(environment.SOCKETS_PER_USER_MAX),
     addresses: createOpenCounts(environment.SOCKETS_PER_ADDRESS_MAX),
@@ -194,7 +200,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     shares,
     tokens,
     addressOf: clientAddresses.of,
-    metrics: createAdmissionMetrics(registry),
+    metrics: metrics.admission,
     keys: apiKeys,
     quotas,
   })
@@ -230,6 +236,12 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const documentLimits = documentLimitsOf(environment)
   const { tokensMax } = documentLimits
   const safelist = await openSafelist({ mode, tokensMax, nats, replicas, logger, onStop })
+  const connectionCounts = { open: 0, refused: 0 }
+  watchQueues(registry, {
+    votes: intake.queue,
+    passwords: passwords.queue,
+    connections: connectionQueue(connectionCounts, limits),
+  })
   const graphql = createGraphql({
     accounts,
     events,
@@ -254,6 +266,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     addressOf: clientAddresses.of,
     introspection: environment.NODE_ENV !== 'production',
     safelist,
+    requestMetrics: metrics.requests,
     sockets,
     limits,
     documentLimits,
@@ -279,6 +292,8 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     logger,
     requestLog: createRequestLog({ logger, ratio, slowMs }),
     security,
+    requestMetrics: metrics.requests,
+    connectionCounts,
     missing,
     limits,
     crossOrigin,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
+import type { QueueFigures } from '@votestream/infra/metrics/queues'
 import { VotestreamError } from '@votestream/schema/errors'
 import pLimit from 'p-limit'
 
@@ -29,16 +30,21 @@ const CONCURRENCY_MAX = 3
 export const createPasswords = ({
   concurrency = Math.min(CONCURRENCY_MAX, availableParallelism()),
   waitingMax = 128,
-}: PasswordsOptions = {}): Passwords => {
+}: PasswordsOptions = {}): Passwords & { readonly queue: QueueFigures } => {
+  let refused = 0
   const limit = pLimit(concurrency)
   const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
-    if (limit.pendingCount >= waitingMax) throw new VotestreamError('OVERLOADED', { retryAfterSeconds: 2 })
+    if (limit.pendingCount >= waitingMax) {
+      refused += 1
+      throw new VotestreamError('OVERLOADED', { retryAfterSeconds: 2 })
+    }
     return limit(work)
   }
   // No password has this hash.
   let dummy: Promise<string> | undefined
 
   return {
+    queue: { depth: () => limit.pendingCount, bound: waitingMax, refused: () => refused },
     hash: async (password) => inTurn(() => hash(prepared(password), PARAMETERS)),
     async verify(storedHash, password) {
       dummy ??= hash(randomBytes(32), PARAMETERS)

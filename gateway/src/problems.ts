@@ -19,6 +19,7 @@ export interface Problem {
 }
 
 export interface ProblemAnswer {
+  readonly code: ErrorCode
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -36,6 +37,7 @@ export const problemAnswer = (error: VotestreamError): ProblemAnswer => {
     ...(voteId === undefined ? {} : { vote_id: voteId }),
   }
   return {
+    code,
     status,
     headers: {
       'content-type': PROBLEM_TYPE,

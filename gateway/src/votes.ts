@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@votestream/infra/logging'
+import { NO_OBSERVER, type Observer } from '@votestream/infra/metrics/histograms'
+import type { QueueFigures } from '@votestream/infra/metrics/queues'
 import type { Nats } from '@votestream/infra/nats'
 import { traceHeader } from '@votestream/infra/telemetry/message-headers'
 import { NO_TRACING, type Tracing } from '@votestream/infra/telemetry/tracing'
@@ -41,6 +43,8 @@ interface VoteIntakeOptions {
   readonly logger: Logger
   /** How long a vote may look for an owner. */
   readonly ackDeadlineMs?: number
+  /** Takes how many votes each batch holds. */
+  readonly batchVotes?: Observer
   readonly tracing?: Tracing
 }
 
@@ -62,11 +66,17 @@ export const createVoteIntake = ({
   shards,
   logger,
   ackDeadlineMs = 5_000,
+  batchVotes = NO_OBSERVER,
   tracing = NO_TRACING,
-}: VoteIntakeOptions): VoteIntake => {
-  const lanes = allShards(shards).map((shard) => createLane(nats, shard, logger, tracing))
+}: VoteIntakeOptions): VoteIntake & { readonly queue: QueueFigures } => {
+  const lanes = allShards(shards).map((shard) => createLane({ nats, shard, logger, batchVotes, tracing }))
 
   return {
+    queue: {
+      depth: () => Math.max(...lanes.map((lane) => lane.waiting())),
+      bound: WAITING_MAX,
+      refused: () => lanes.reduce((sum, lane) => sum + lane.refused(), 0),
+    },
     submit(submission) {
       const lane = lanes[shardOf(submission.voter, shards)]
       return new Promise((resolve, reject) => {
@@ -89,8 +99,15 @@ export const createVoteIntake = ({
   }
 }
 
-const createLane = (nats: Nats, shard: Shard, logger: Logger, tracing: Tracing) => {
+interface LaneOptions extends Pick<VoteIntakeOptions, 'nats' | 'logger'> {
+  readonly shard: Shard
+  readonly batchVotes: Observer
+  readonly tracing: Tracing
+}
+
+const createLane = ({ nats, shard, logger, batchVotes, tracing }: LaneOptions) => {
   let queue: Waiting[] = []
+  let refused = 0
   const inflight = new Set<Waiting[]>()
   let scheduled = false
   const idle: (() => void)[] = []
@@ -108,6 +125,7 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger, tracing: Tracing) 
   const send = (): void => {
     while (mayLeave()) {
       const batch = takeBatch()
+      batchVotes.observe(batch.length)
       inflight.add(batch)
       void exchange(batch).then((open) => {
         inflight.delete(batch)
@@ -182,12 +200,15 @@ const createLane = (nats: Nats, shard: Shard, logger: Logger, tracing: Tracing) 
   return {
     add(waiting: Waiting): void {
       if (queue.length >= WAITING_MAX) {
+        refused += 1
         waiting.reject(votesUnavailable())
         return
       }
       queue.push(waiting)
       schedule()
     },
+    waiting: (): number => queue.length,
+    refused: (): number => refused,
     idle: (): Promise<void> =>
       new Promise((resolve) => {
         if (queue.length === 0 && inflight.size === 0) resolve()

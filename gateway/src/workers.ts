@@ -5,9 +5,10 @@ import { diagnosticRoutes } from '@votestream/infra/diagnostics/routes'
 import { startHealthServer } from '@votestream/infra/health-server'
 import type { Lifecycle } from '@votestream/infra/lifecycle'
 import type { Logger } from '@votestream/infra/logging'
-import { AggregatorRegistry, type Registry } from 'prom-client'
+import type { MetricSource } from '@votestream/infra/metrics/families'
 import type { GatewayEnvironment } from './environment.js'
 import { answerPrimary, createWorkersDiagnostics } from './worker-diagnostics.js'
+import { answerPages, createWorkerPages } from './worker-pages.js'
 
 /** Whether this process only looks after others, which do the work behind the one port. */
 export const isPrimary = (workers: number): boolean => workers > 1 && cluster.isPrimary
@@ -36,18 +37,20 @@ const REPLACE_AFTER_MS = 500
 export const runWorkers = async ({ environment, logger, onStop }: WorkersOptions): Promise<void> => {
   const { GATEWAY_WORKERS: count, DIAGNOSTICS_TOKEN: token } = environment
   const reports = new Map<Worker, Report>()
-  const all = new AggregatorRegistry()
+  const pages = createWorkerPages()
   let stopping = false
 
   const fork = (): void => {
     const worker = cluster.fork()
     reports.set(worker, { missing: ['starting'] })
-    // Among the messages of the metrics' own protocol, a report is known by its shape.
+    pages.joined(worker)
+    // Among the other messages, a report is known by its shape.
     worker.on('message', (message: Partial<Report>) => {
       if (Array.isArray(message.missing)) reports.set(worker, { missing: message.missing })
     })
     worker.on('exit', async (code, signal) => {
       reports.delete(worker)
+      pages.left(worker)
       if (stopping) return
       logger.error({ pid: worker.process.pid, code, signal }, 'a worker died; another one takes its place')
       await pause(REPLACE_AFTER_MS)
@@ -59,7 +62,7 @@ export const runWorkers = async ({ environment, logger, onStop }: WorkersOptions
   const health = await startHealthServer({
     port: environment.GATEWAY_METRICS_PORT,
     host: environment.METRICS_HOST,
-    registry: { metrics: () => all.clusterMetrics(), contentType: all.contentType },
+    registry: pages,
     missing: () => [
       ...(reports.size === count ? [] : [`${count - reports.size} workers`]),
       ...new Set([...reports.values()].flatMap(({ missing }) => missing)),
@@ -83,7 +86,7 @@ export const runWorkers = async ({ environment, logger, onStop }: WorkersOptions
 }
 
 interface WorkerReports {
-  readonly registry: Registry
+  readonly registry: MetricSource
   readonly missing: () => string[]
   readonly diagnostics: Diagnostics
 }
@@ -94,9 +97,7 @@ export const reportToPrimary = (
   { onStop }: Lifecycle,
 ): void => {
   answerPrimary(diagnostics)
-  AggregatorRegistry.setRegistries([registry])
-  // Made for its side effect alone: it answers the primary's questions for figures.
-  new AggregatorRegistry()
+  answerPages(registry)
   const timer = setInterval(() => process.send?.({ missing: missing() } satisfies Report), REPORT_EVERY_MS)
   onStop('reports', () => clearInterval(timer))
 }

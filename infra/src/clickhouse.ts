@@ -14,6 +14,12 @@ interface ClickhouseOptions {
   readonly requestTimeoutMs?: number
 }
 
+/** @throws Error while it does not answer; the library tells of it instead. */
+export const pingClickhouse = async (clickhouse: ClickHouseClient): Promise<void> => {
+  const answer = await clickhouse.ping()
+  if (!answer.success) throw answer.error
+}
+
 /** A client whose inserts are on disk when they return, each as one block. */
 export const connectClickhouse = ({
   url,

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { formatFor } from './metrics/exposition.js'
+import { familiesOf, type MetricSource } from './metrics/families.js'
 
 export interface HealthServer {
   readonly host: string
@@ -16,7 +18,7 @@ export type PrivateRoutes = ReadonlyMap<string, PrivateRoute>
 interface HealthServerOptions {
   readonly port: number
   readonly host?: string
-  readonly registry: { metrics(): Promise<string>; readonly contentType: string }
+  readonly registry: MetricSource
   /** What is missing for the service to do its work; empty when it is ready. */
   readonly missing: () => string[]
   /** Whatever else is offered there. */
@@ -30,10 +32,18 @@ const HEADERS = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-stor
 /** For a request to arrive. */
 const TIMEOUT_MS = 10_000
 
+/** Gauges of the library whose names end as only a counter's may. They are the sums of others. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
 /** A registry with the process's own figures. */
 export const createMetrics = (): Registry => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_DELAY_EVERY_MS })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
   return registry
 }
 
@@ -64,11 +74,13 @@ export const startHealthServer = async ({
           const parts = missing()
           return parts.length === 0 ? answer(200, 'ready\n') : answer(503, `not ready: ${parts.join(', ')}\n`)
         }
-        case '/metrics':
-          return void registry.metrics().then(
-            (text) => answer(200, text, registry.contentType),
+        case '/metrics': {
+          const { contentType, write } = formatFor(request.headers.accept)
+          return void familiesOf(registry).then(
+            (families) => answer(200, write(families), contentType),
             () => answer(500, 'metrics failed\n'),
           )
+        }
         default:
           return answer(404, 'nothing here\n')
       }

@@ -5,6 +5,7 @@ import { allShards, type Shard } from '@votestream/schema/numbers'
 import { decideLeases, decideSuccession } from './lease-decision.js'
 import { createHandover, readyPattern } from './lease-handover.js'
 import type { Logger } from './logging.js'
+import { type LeaseMetrics, NO_LEASE_METRICS } from './metrics/leases.js'
 import { LEASE_TTL_MS } from './streams.js'
 
 /** How often the situation is looked at; also how late an expired lease is noticed. */
@@ -38,6 +39,7 @@ interface LeaseOptions {
   readonly instance: string
   readonly shards: number
   readonly logger: Logger
+  readonly metrics?: LeaseMetrics
   /**
    * Runs while the lease is held; ends soon after the signal. When it throws, it is begun again. The lease says
    * only who should work: two may overlap for a moment, and the work must be correct all the same.
@@ -82,7 +84,7 @@ const answered = async <Answer>(asked: Promise<Answer>): Promise<Answer> => {
 
 /** Takes a fair share of a role's leases, renews them, and runs the work of each. */
 export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
-  const { bucket, role, instance, shards, logger, work } = options
+  const { bucket, role, instance, shards, logger, work, metrics = NO_LEASE_METRICS } = options
   const memberPrefix = `member.${role}.`
   const seen = new Map<string, Seen>()
   const holdings = new Map<Shard, Holding>()
@@ -152,6 +154,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
 
   const begin = (shard: Shard, revision: number): void => {
     logger.info({ role, shard }, 'lease taken')
+    metrics.changed(role, shard, 'taken')
     handover?.taken(shard)
     const abort = new AbortController()
     const done = workUntilAborted(shard, abort.signal)
@@ -186,6 +189,7 @@ export const holdLeases = async (options: LeaseOptions): Promise<Leases> => {
   const end = (shard: Shard, holding: Holding, why: 'lease given back' | 'lease lost'): Promise<void> => {
     const endWork = async (): Promise<void> => {
       logger.info({ role, shard }, why)
+      metrics.changed(role, shard, why === 'lease lost' ? 'lost' : 'given_back')
       holding.abort.abort()
       await holding.done
       holdings.delete(shard)

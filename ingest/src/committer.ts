@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { NO_STAGE, type Stage } from '@votestream/infra/telemetry/tracing'
-import type { Batch, GroupCommit, Step } from './group-commit.js'
+import type { AppendResult, Batch, GroupCommit, Step } from './group-commit.js'
 import type { VoteLog } from './vote-log.js'
 
 /** Another writer has written to this shard's log: this one owns it no longer. */
@@ -34,13 +34,23 @@ interface CommitterOptions<Item> {
   readonly trace?: (batch: Batch<Item>) => Stage
   /** The log has no room, so nobody should wait. What was added is still tried until there is some. */
   readonly onFull?: () => void
+  readonly metrics?: CommitMetrics<Item>
+}
+
+/** What is measured of a commit. */
+export interface CommitMetrics<Item> {
+  appended(result: AppendResult): void
+  /** @param seconds since it was appended for the first time */
+  stored(batch: Batch<Item>, seconds: number): void
 }
 
 /** Pause before the log is asked again what became of a batch. */
 const AGAIN_MS = 100
 
 export const createCommitter = <Item>(options: CommitterOptions<Item>): Committer<Item> => {
-  const { machine, log, encode, onStored, onFull, trace = () => NO_STAGE } = options
+  const { machine, log, encode, onStored, onFull, trace = () => NO_STAGE, metrics } = options
+  // Of batches under way.
+  const appendedMs = new Map<Batch<Item>, number>()
   const ended = new AbortController()
   const waiting = new Set<() => void>()
   let scheduled = false
@@ -53,9 +63,11 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
     const { batch } = step
     let stored: Batch<Item>[]
     if (step.do === 'append') {
+      if (!step.again) appendedMs.set(batch, performance.now())
       const stage = trace(batch)
       const result = await log.append(batch.id, encode(batch), batch.expected, stage.context)
       stage.end(result === 'stored' ? undefined : result)
+      metrics?.appended(result)
       full = result === 'full' || (full && result !== 'stored')
       if (result === 'full') onFull?.()
       if (result === 'unknown' || result === 'full') await pause(AGAIN_MS)
@@ -67,7 +79,11 @@ export const createCommitter = <Item>(options: CommitterOptions<Item>): Committe
     }
     // An owner that was stopped meanwhile has answered already that it cannot tell.
     if (ended.signal.aborted) return
-    for (const done of stored) onStored(done)
+    for (const done of stored) {
+      onStored(done)
+      metrics?.stored(done, (performance.now() - (appendedMs.get(done) ?? 0)) / 1_000)
+      appendedMs.delete(done)
+    }
     if (machine.lost) ended.abort()
     if (machine.size === 0) for (const resolve of waiting) resolve()
     run()

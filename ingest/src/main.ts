@@ -8,14 +8,18 @@ import { createMetrics, startHealthServer } from '@votestream/infra/health-serve
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createServiceLogger } from '@votestream/infra/logging'
+import { createLeaseMetrics } from '@votestream/infra/metrics/leases'
+import { watchQueues } from '@votestream/infra/metrics/queues'
+import { watchStores } from '@votestream/infra/metrics/store-health'
 import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import { startTelemetry } from '@votestream/infra/telemetry/telemetry'
-import type { EventNumber } from '@votestream/schema/numbers'
+import { allShards, type EventNumber } from '@votestream/schema/numbers'
 import { readIngestEnvironment } from './environment.js'
 import { createHalting } from './halting.js'
+import { createIngestMetrics } from './ingest-metrics.js'
 import { createReadAhead } from './read-ahead.js'
 import { runShardLane } from './shard-lane.js'
 import { takeOver } from './takeover.js'
@@ -50,6 +54,10 @@ await runService(logger, async ({ onStop }) => {
   const registry = createMetrics()
   watchRefusals(registry, nats)
   telemetry.watch(registry)
+  const probes = { nats: () => nats.connection.flush(), redis: () => redis.ping() }
+  onStop('store health', watchStores({ registry, probes }))
+  const metrics = createIngestMetrics(registry, environment.WAITING_VOTES_MAX)
+  watchQueues(registry, { commit: metrics.commitQueue })
   const halts = createHalts(registry)
   const halting = createHalting({ logger, halts })
   const health = await startHealthServer({
@@ -88,6 +96,7 @@ await runService(logger, async ({ onStop }) => {
     instance,
     shards,
     logger,
+    metrics: createLeaseMetrics(registry, ['ingest'], allShards(shards)),
     prepare: readAhead.prepare,
     work: (shard, signal) =>
       halting(shard, signal, async (onLearned) =>
@@ -106,6 +115,7 @@ await runService(logger, async ({ onStop }) => {
           signal,
           onLearned,
           tracing: telemetry.tracing,
+          metrics: metrics.ofShard(shard),
         }),
       ),
   })

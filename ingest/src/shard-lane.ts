@@ -21,10 +21,11 @@ import {
   submissionBatch,
   type Vote,
 } from '@votestream/schema/votes'
-import { type Committer, createCommitter } from './committer.js'
+import { type CommitMetrics, type Committer, createCommitter } from './committer.js'
 import { readDecideRequest } from './decide-requests.js'
 import { createDecisionDesk, type DecisionDesk } from './decision-desk.js'
 import { createGroupCommit, TAKEOVER_RECORDS } from './group-commit.js'
+import type { ShardMetrics } from './ingest-metrics.js'
 import { bytesOf, type Item, messageOf, settleStored } from './lane-items.js'
 import { createShardOwner, type ShardOwner } from './shard-owner.js'
 import { decideSubmissions } from './submissions.js'
@@ -52,6 +53,7 @@ export interface ShardLaneOptions {
   /** Told when all of the log is read that must be known. */
   readonly onLearned?: () => void
   readonly tracing?: Tracing
+  readonly metrics?: ShardMetrics
 }
 
 /** How often the clock is held against the events' ends. */
@@ -75,7 +77,7 @@ const DRAIN_MS = 2_000
  *    is answered as not done.
  */
 export const runShardLane = async (options: ShardLaneOptions): Promise<void> => {
-  const { nats, shard, instance, signal, appendTimeoutMs } = options
+  const { nats, shard, instance, signal, appendTimeoutMs, metrics } = options
   const { state, lastSequence, learnAttempts } = await takeOver(options)
   const owner = createShardOwner(state)
   const desk = createDecisionDesk(state)
@@ -96,7 +98,9 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
       owner.turnAway()
       desk.turnAway()
     },
+    ...(metrics ? { metrics: commitMetrics(metrics) } : {}),
   })
+  const forgetQueue = metrics?.follow(() => committer.size)
   const close = createCloser(owner, committer, options.now)
   const subscriptions: Subscription[] = []
   let closingTimer: NodeJS.Timeout | undefined
@@ -137,6 +141,7 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     await Promise.race([committer.lostOr(signal), learned.then(() => committer.lostOr(signal))])
   } finally {
     clearInterval(closingTimer)
+    forgetQueue?.()
     if (signal.aborted) {
       // In order: what was sent to this owner is still taken, committed and answered before the lease goes back.
       const drained = Promise.all(subscriptions.map((subscription) => subscription.drain()))
@@ -149,6 +154,20 @@ export const runShardLane = async (options: ShardLaneOptions): Promise<void> => 
     desk.abandon()
   }
 }
+
+const commitMetrics = (metrics: ShardMetrics): CommitMetrics<Item> => ({
+  appended: metrics.appended,
+  stored({ items }, seconds) {
+    let votes = 0
+    let traceId = ''
+    for (const item of items) {
+      if (item.is !== 'vote') continue
+      votes += 1
+      traceId ||= item.pending.vote.traceId
+    }
+    metrics.committed(votes, seconds, traceId)
+  },
+})
 
 /** Closes an event in this shard's log, once, however often it is asked. */
 const createCloser = (owner: ShardOwner, committer: Committer<Item>, now: () => number) => {
@@ -180,7 +199,7 @@ interface Lane {
 const takeSubmissions = (
   message: Msg,
   { owner, committer, traces }: Lane,
-  { now, closings, waitingVotesMax, logger }: ShardLaneOptions,
+  { now, closings, waitingVotesMax, logger, metrics }: ShardLaneOptions,
 ): void => {
   let votes: Vote[]
   try {
@@ -191,20 +210,25 @@ const takeSubmissions = (
     message.respond(encodeOutcomes(null))
     return
   }
+  const { stopped, full, size: committing } = committer
   const stage = traces.process(votes, () => message.headers)
   const respond = (outcomes: readonly Outcome[] | null): void => {
     message.respond(encodeOutcomes(outcomes))
     stage.end(outcomes ? undefined : 'not_the_owner')
+    if (outcomes) metrics?.decided(outcomes)
+    else metrics?.counted('not_mine', votes.length)
   }
+  if (!stopped && committing + votes.length > waitingVotesMax) metrics?.turnedAway()
   decideSubmissions(votes, respond, {
     owner,
-    stopped: committer.stopped,
-    full: committer.full,
-    committing: committer.size,
+    stopped,
+    full,
+    committing,
     waitingVotesMax,
     nowMs: now(),
     closesAtMs: (event) => closings.get(event) ?? null,
     append: (pending) => committer.add({ is: 'vote', pending }),
+    onWaiting: (waiting) => metrics?.counted('pending', waiting),
   })
 }
 

@@ -14,6 +14,8 @@ interface Situation {
   readonly nowMs: number
   readonly closesAtMs: (event: EventNumber) => number | null
   readonly append: (pending: PendingVote) => void
+  /** Told how many of them wait for something else: for another vote of their voter, mostly. */
+  readonly onWaiting?: (votes: number) => void
 }
 
 /**
@@ -23,7 +25,7 @@ interface Situation {
 export const decideSubmissions = (
   votes: readonly Vote[],
   respond: (outcomes: readonly Outcome[] | null) => void,
-  { owner, stopped, full, committing, waitingVotesMax, nowMs, closesAtMs, append }: Situation,
+  { owner, stopped, full, committing, waitingVotesMax, nowMs, closesAtMs, append, onWaiting }: Situation,
 ): void => {
   if (stopped) {
     respond(null)
@@ -35,6 +37,7 @@ export const decideSubmissions = (
   }
   const outcomes: Outcome[] = new Array(votes.length)
   let open = votes.length
+  let appended = 0
   for (const [index, vote] of votes.entries()) {
     const settle = (outcome: Outcome): void => {
       outcomes[index] = outcome
@@ -42,6 +45,9 @@ export const decideSubmissions = (
       if (open === 0) respond(outcomes)
     }
     const pending = owner.submit(vote, settle, nowMs, closesAtMs(vote.event))
-    if (pending) append(pending)
+    if (!pending) continue
+    appended += 1
+    append(pending)
   }
+  if (open > appended) onWaiting?.(open - appended)
 }

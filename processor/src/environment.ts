@@ -27,6 +27,10 @@ export const readProcessorEnvironment = (source: NodeJS.ProcessEnv) =>
       LOG_BYTES_MAX: optionalWholeVariable(1, Number.MAX_SAFE_INTEGER),
       /** A shard's part of a board is published at most once in this time. */
       BOARD_TICK_MS: wholeVariable(50, 1, 10_000),
+      /** What the 99th percentile of the lag of Redis is to stay below: for the alert, which compares. */
+      CONSUMER_LAG_P99_MAX_MS: wholeVariable(200, 1, 3_600_000),
+      /** Where this machine keeps its data, to be told how full its disks are. */
+      DATA_DIR: z.string().min(1).optional(),
     },
     source,
   )

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
-import { connectClickhouse } from '@votestream/infra/clickhouse'
+import { connectClickhouse, pingClickhouse } from '@votestream/infra/clickhouse'
 import { openDeadLetters } from '@votestream/infra/dead-letters'
 import { openDiagnostics } from '@votestream/infra/diagnostics/open-diagnostics'
 import { natsAddress, redisAddress } from '@votestream/infra/environment'
@@ -10,19 +10,30 @@ import { createMetrics, startHealthServer } from '@votestream/infra/health-serve
 import { holdLeases, type Leases } from '@votestream/infra/leases'
 import { configure, runService } from '@votestream/infra/lifecycle'
 import { createServiceLogger } from '@votestream/infra/logging'
+import { createLeaseMetrics } from '@votestream/infra/metrics/leases'
+import { watchQueues } from '@votestream/infra/metrics/queues'
+import { watchStores } from '@votestream/infra/metrics/store-health'
 import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady, refuseEviction } from '@votestream/infra/redis'
 import { ensureVoteStreams, openEventsBucket, openLeasesBucket } from '@votestream/infra/streams'
 import { startTelemetry } from '@votestream/infra/telemetry/telemetry'
+import { allShards, type Shard } from '@votestream/schema/numbers'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
-import { createArchive } from './archive/archive-lane.js'
+import { createArchive, ROWS_MAX } from './archive/archive-lane.js'
+import { createArchiveMetrics } from './archive/archive-metrics.js'
 import { createCatalogTables } from './archive/catalog-tables.js'
+import { keepBooks } from './books/book-keeper.js'
+import { createBooksMetrics } from './books/books-metrics.js'
 import { readProcessorEnvironment } from './environment.js'
 import { runJanitor } from './janitor/janitor.js'
 import { createJanitorMetrics } from './janitor/janitor-metrics.js'
+import { readClickhouseCheckpoints, readRedisCheckpoints } from './lag/checkpoints.js'
+import { createLagMetrics } from './lag/lag-metrics.js'
+import { watchLag } from './lag/lag-watch.js'
 import { createLogTraces } from './log-traces.js'
 import { createPartPublisher, publishPart } from './publish/part-publisher.js'
+import { watchStoreFigures } from './store-figures.js'
 import { runTallyLane } from './tally/tally-lane.js'
 import { createTallyMetrics } from './tally/tally-metrics.js'
 
@@ -52,6 +63,12 @@ await runService(logger, async ({ onStop }) => {
   const registry = createMetrics()
   watchRefusals(registry, nats)
   telemetry.watch(registry)
+  const probes = {
+    nats: () => nats.connection.flush(),
+    redis: () => redis.ping(),
+    clickhouse: () => pingClickhouse(clickhouse),
+  }
+  onStop('store health', watchStores({ registry, probes }))
   const halts = createHalts(registry)
   const health = await startHealthServer({
     port: environment.PROCESSOR_METRICS_PORT,
@@ -75,7 +92,35 @@ await runService(logger, async ({ onStop }) => {
   onStop('clock', clock.stop)
   await redisReady(redis, REDIS_WAIT_MS)
   await refuseEviction(redis)
-  const common = { bucket: await openLeasesBucket(nats, replicas), instance, shards, logger }
+  const everyShard = allShards(shards)
+  const leaseMetrics = createLeaseMetrics(registry, ['tally', 'archive', 'janitor'], everyShard)
+  const bucket = await openLeasesBucket(nats, replicas)
+  const common = { bucket, instance, shards, logger, metrics: leaseMetrics }
+  const ids = createOpaqueIds(environment.ID_SECRET)
+  const books = keepBooks({
+    redis,
+    clickhouse,
+    shards,
+    // Whoever counts the first shard: one of all processors.
+    isMine: () => lanes[0]?.held().includes(everyShard[0] as Shard) ?? false,
+    nameOf: ids.eventId,
+    metrics: createBooksMetrics(registry),
+    logger,
+  })
+  onStop('books', books.stop)
+  const lag = watchLag({
+    nats,
+    shards,
+    read: {
+      redis: () => readRedisCheckpoints(redis, everyShard),
+      clickhouse: () => readClickhouseCheckpoints(clickhouse),
+    },
+    metrics: createLagMetrics(registry, environment.CONSUMER_LAG_P99_MAX_MS),
+    logger,
+    now: clock.now,
+  })
+  onStop('lag', lag.stop)
+  onStop('store figures', watchStoreFigures({ registry, nats, redis, dataDir: environment.DATA_DIR, logger }))
 
   const traces = createLogTraces(telemetry.tracing, clock.now)
   const publish = publishPart(nats, traces)
@@ -98,6 +143,7 @@ await runService(logger, async ({ onStop }) => {
         halts,
         metrics: tallyMetrics,
         traces,
+        onCounted: books.touch,
         signal,
       }),
   })
@@ -105,7 +151,27 @@ await runService(logger, async ({ onStop }) => {
   lanes.push(tally)
 
   // A slow ClickHouse delays nobody but itself: the archive has leases and readers of its own.
-  const lane = createArchive({ nats, clickhouse, shards, logger, deadLetters, halts, traces })
+  const waiting = { rows: 0, stops: 0 }
+  watchQueues(registry, {
+    // Each shard may hold two batches.
+    archive_rows: {
+      depth: () => waiting.rows,
+      bound: 2 * ROWS_MAX * shards,
+      refused: () => waiting.stops,
+    },
+  })
+  const lane = createArchive({
+    nats,
+    clickhouse,
+    shards,
+    logger,
+    deadLetters,
+    halts,
+    traces,
+    metrics: createArchiveMetrics(registry),
+    waiting,
+    onProgress: ({ shard, ...checkpoint }) => lag.reached(shard, checkpoint),
+  })
   const archive = await holdLeases({
     ...common,
     role: 'archive',
@@ -141,7 +207,7 @@ await runService(logger, async ({ onStop }) => {
   const tables = createCatalogTables({
     clickhouse,
     logger,
-    ids: createOpaqueIds(environment.ID_SECRET),
+    ids,
     now: clock.now,
   })
   const catalog = await watchCatalog({

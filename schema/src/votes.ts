@@ -60,6 +60,8 @@ export interface BoardPart {
   appliedAtMs?: number
   /** Where nothing is sampled, there are none. */
   traces?: readonly string[]
+  earliestAckedAtMs?: number
+  clientAtMs?: number
 }
 
 export const VERDICT = { reject: 1, admit: 2 } as const

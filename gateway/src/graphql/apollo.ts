@@ -17,6 +17,7 @@ import { comeAgainFields } from '../admission/rate-limit-fields.js'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import { toVotestreamError } from '../problems.js'
+import type { RequestMetrics } from '../request-metrics.js'
 import type { Traced } from '../request-trace.js'
 import { ANSWER_TYPES, JSON_TYPE } from './answer-types.js'
 import type { GraphqlContext } from './context.js'
@@ -51,6 +52,7 @@ export interface ApolloOptions {
   readonly known: Pick<KnownOperations, 'learn'>
   /** Undefined: any operation runs. */
   readonly safelist: Safelist | undefined
+  readonly metrics: Pick<RequestMetrics, 'acknowledged'>
   readonly logger: Logger
 }
 
@@ -67,6 +69,7 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
     void reply.type(`${answerTypeOf(request.headers) ?? JSON_TYPE}; charset=utf-8`)
     return reply.send(`${JSON.stringify({ errors: [formatError(told, tracedOf(request))] })}\n`)
   })
+  const contexts = new WeakMap<IncomingMessage, GraphqlContext>()
   app.route({
     method: ['GET', 'POST'],
     url: GRAPHQL_PATH,
@@ -94,10 +97,19 @@ export const addApollo = async (app: FastifyInstance, options: ApolloOptions): P
         if ('refusal' in entry) throw traced(requestError(entry.refusal), tracedOf(request))
         const settle = (cost: number) => entries.settle(request.raw, cost)
         // Not copied: its loaders are made when they are asked for.
-        const context = contextOf(request.raw, entry.caller, request.deadline, request.trace ?? undefined)
+        const trace = request.trace ?? undefined
+        const context = contextOf(request.raw, entry.caller, request.deadline, trace)
+        contexts.set(request.raw, context)
         return Object.assign(context, { settle })
       },
     }),
+    onResponse({ raw, deadline }, _reply, next) {
+      const { votes = 0 } = contexts.get(raw)?.acknowledged ?? {}
+      for (let vote = 0; vote < votes; vote += 1) {
+        options.metrics.acknowledged('graphql', deadline.beganAtMs, raw.headers.traceparent)
+      }
+      next()
+    },
   })
   logger.debug({ path: GRAPHQL_PATH }, 'GraphQL over HTTP')
 }

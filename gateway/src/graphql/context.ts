@@ -1,5 +1,7 @@
 import type { OpenSpan } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
+import type { Api } from '../admission/limits.js'
+import type { BoardNews } from '../board.js'
 import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import type { AnswerBudget } from './answer-budget.js'
@@ -8,6 +10,7 @@ import type { SubscriptionSources } from './subscription-sources.js'
 
 /** How an operation came in. */
 export interface Incoming {
+  readonly api?: Api
   /** Undefined where no token was sent. */
   readonly caller: Caller | undefined
   /** As the client sent it: an HTTP header, or among the operation's `extensions` on a socket. */
@@ -32,9 +35,10 @@ export interface GraphqlContext extends Incoming {
   readonly sources: SubscriptionSources
   /** Over HTTP, before the operation runs: what it costs, in requests. @throws VotestreamError RATE_LIMITED */
   readonly settle?: ((cost: number) => Promise<void> | undefined) | undefined
-  /** Of the board that a subscription was answered with last (see `Board`). */
-  appliedAtMs?: number | undefined
-  traces?: readonly string[] | undefined
+  /** Of the board that a subscription was answered with last. */
+  since?: BoardNews | undefined
+  /** How many votes the answer acknowledges. In an object of its own: the server's library copies the context. */
+  readonly acknowledged: { votes: number }
 }
 
 /** @throws VotestreamError UNAUTHENTICATED */

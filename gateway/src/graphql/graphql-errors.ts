@@ -3,6 +3,7 @@ import { type ErrorCode, VotestreamError } from '@votestream/schema/errors'
 import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { FAULTS_MAX } from '../problems.js'
 import { logFailure } from '../request-failures.js'
+import { type CountedCode, DOCUMENT_CODES, type DocumentCode } from '../request-metrics.js'
 import { type Traced, traceFields } from '../request-trace.js'
 import { NO_SECURITY_EVENTS, noteRefusal, type SecurityEvents } from '../security-events.js'
 
@@ -15,13 +16,8 @@ const LIBRARY_CODES: Readonly<Record<string, ErrorCode>> = {
 const REQUEST_CODES: ReadonlySet<ErrorCode> = new Set(['INVALID_REQUEST', 'METHOD_NOT_ALLOWED'])
 
 /** Failures of the document, in GraphQL's own words: only its author can do something about them. */
-const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-])
+const isDocumentCode = (code: unknown): code is DocumentCode =>
+  (DOCUMENT_CODES as readonly unknown[]).includes(code)
 
 /** @param traced what the error belongs to, for the log */
 export type FormatError = (error: unknown, traced?: Traced) => GraphQLFormattedError
@@ -29,17 +25,24 @@ export type FormatError = (error: unknown, traced?: Traced) => GraphQLFormattedE
 /**
  * An error as a client is told of it: the code and the sentence of the catalogue. What nobody foresaw is
  * INTERNAL, and logged with its cause; so is everything else that is our fault.
+ * @param onRefused told of what no operation came of
  */
 export const createErrorFormat =
-  (logger: Logger, security: SecurityEvents = NO_SECURITY_EVENTS) =>
+  (
+    logger: Logger,
+    security: SecurityEvents = NO_SECURITY_EVENTS,
+    onRefused: (code: CountedCode) => void = () => undefined,
+  ) =>
   (error: unknown, traced?: Traced): GraphQLFormattedError => {
     const { locations, path } = error instanceof GraphQLError ? error.toJSON() : {}
     const place = { ...(locations ? { locations } : {}), ...(path ? { path } : {}) }
     const code = error instanceof GraphQLError ? error.extensions.code : undefined
-    if (error instanceof GraphQLError && DOCUMENT_CODES.has(code)) {
+    if (error instanceof GraphQLError && isDocumentCode(code)) {
+      onRefused(code)
       return { message: error.message, ...place, extensions: { code } }
     }
     const told = toVotestreamError(error)
+    if (!path) onRefused(told.code)
     noteRefusal(security, told, () => ({ operation: path?.join('.') ?? 'graphql' }))
     logFailure(logger, told, 'operation', () => ({ path, ...traceFields(traced) }))
     // What is wrong with the request as such, the library says best.
@@ -51,7 +54,8 @@ export const createErrorFormat =
 /** What a client is told of it in one word; undefined where there is no error. */
 export const errorCodeOf = (error: GraphQLError | undefined): unknown => {
   if (!error) return undefined
-  return DOCUMENT_CODES.has(error.extensions.code) ? error.extensions.code : toVotestreamError(error).code
+  const { code } = error.extensions
+  return isDocumentCode(code) ? code : toVotestreamError(error).code
 }
 
 interface Executed {

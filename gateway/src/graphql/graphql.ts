@@ -3,6 +3,7 @@ import type { Logger } from '@votestream/infra/logging'
 import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
 import type { FastifyInstance } from 'fastify'
 import type { Admission } from '../admission/admission.js'
+import type { Api } from '../admission/limits.js'
 import type { Caller } from '../caller.js'
 import type { ClientAddresses } from '../client-address.js'
 import { type CrossOrigin, createCrossOrigin } from '../cross-origin.js'
@@ -11,6 +12,7 @@ import type { Door } from '../doors.js'
 import { HTTP_LIMITS, type HttpLimits } from '../http-limits.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
+import { type CountedCode, NO_REQUEST_METRICS } from '../request-metrics.js'
 import { createRequestTraces } from '../request-traces.js'
 import type { Results } from '../results.js'
 import type { SecurityEvents } from '../security-events.js'
@@ -63,10 +65,13 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
   const { tokens, admission, logger, security, introspection, broadcasts, sockets, connections, addressOf } =
     options
   const { safelist, crossOrigin = createCrossOrigin([]), tracing = NO_TRACING } = options
+  const { requestMetrics = NO_REQUEST_METRICS } = options
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const documentLimits = { ...DOCUMENT_LIMITS, ...options.documentLimits }
   const schema = createSchema(options)
-  const formatError = createErrorFormat(logger, security)
+  const formatFor = (api: Api) =>
+    createErrorFormat(logger, security, (code: CountedCode) => requestMetrics.count(api, 'graphql', code))
+  const formatError = formatFor('graphql')
   const createContext = createContexts(options)
   const contextOf = (
     request: IncomingMessage,
@@ -82,13 +87,14 @@ export const createGraphql = (options: GraphqlOptions): Graphql => {
   const entries = createEntries(admission)
   const known = createKnownOperations({ schema, formatError })
   const documents = { schema, introspection, documentLimits, safelist }
-  const executing = { ...documents, formatError, createContext, tracing }
-  const serving = { ...executing, tokens, admission, broadcasts, logger }
+  const executing = { ...documents, createContext, tracing, requestMetrics }
+  const serving = { ...executing, tokens, admission, broadcasts, logger, formatError: formatFor('websocket') }
   const traces = createRequestTraces(tracing)
+  const metrics = requestMetrics
   return {
-    door: createOperationDoor({ known, safelist, entries, contextOf, formatError, traces }),
+    door: createOperationDoor({ known, safelist, entries, contextOf, formatError, traces, metrics }),
     async routes(app) {
-      await addApollo(app, { ...documents, formatError, entries, contextOf, known, logger })
+      await addApollo(app, { ...documents, formatError, entries, contextOf, known, metrics, logger })
       addSockets(app, { ...serving, ...sockets, connections, addressOf, crossOrigin, limits })
       // A page for asking for the schema, and for whatever comes to mind, is of no use where nobody may.
       if (introspection && !safelist) {
@@ -104,8 +110,10 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
   const sources = createSubscriptionSources(options)
   return (incoming) => {
     let loaders: Loaders | undefined
-    const { caller, idempotencyKey, traceParent, trace, apiKey, deadline, address } = incoming
+    const { api = 'graphql', caller, idempotencyKey, traceParent, trace } = incoming
+    const { apiKey, deadline, address } = incoming
     return {
+      api,
       caller,
       idempotencyKey,
       traceParent,
@@ -114,6 +122,7 @@ const createContexts = (options: GraphqlOptions): ((incoming: Incoming) => Graph
       deadline,
       address,
       sources,
+      acknowledged: { votes: 0 },
       budget: createAnswerBudget(),
       // Most mutations read nothing. No accessor: an object that is written with one has a shape of its own.
       loaders() {

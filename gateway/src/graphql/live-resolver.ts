@@ -45,8 +45,7 @@ export class LiveResolver {
     // What was read for the last change is not as of this one.
     context.loaders().forget()
     // For whoever sends the answer: it is not in it.
-    context.appliedAtMs = board.appliedAtMs
-    context.traces = board.traces
+    context.since = board
     const number = requireIds({ eventId: this.#deps.ids.parseEventId(eventId) }).eventId
     const event = await context.loaders().events.load(number)
     return new Leaderboard({ event, board })

@@ -1,6 +1,7 @@
 import { defaultFieldResolver, type GraphQLField, type GraphQLSchema, isObjectType } from 'graphql'
 import { Extensions } from 'type-graphql'
 import { authorize, isOperation, type Operation } from '../policy.js'
+import { codeOf, NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
 import type { GraphqlContext } from './context.js'
 
 /** Names a field's operation in the policy: whoever may not do it gets no answer from the field. */
@@ -15,23 +16,41 @@ export interface NamedField {
 
 type Field = GraphQLField<unknown, GraphqlContext>
 
-/** Makes the schema ask the policy before each field that names an operation. @throws Error for a root field without one. */
-export const guardSchema = (schema: GraphQLSchema): void => {
-  for (const { field, operation, isSource } of fieldsOf(schema)) {
+type Run = NonNullable<Field['resolve']>
+
+/**
+ * Makes the schema ask the policy before each field that names an operation, and count what became of those at its root.
+ * @throws Error for a root field without one.
+ */
+export const guardSchema = (schema: GraphQLSchema, metrics: RequestMetrics = NO_REQUEST_METRICS): void => {
+  for (const { field, operation, isSource, isRoot } of fieldsOf(schema)) {
     const { subscribe, resolve = defaultFieldResolver } = field
-    if (isSource && subscribe) {
-      field.subscribe = (source, args, context, info) => {
+    const guarded =
+      (run: Run): Run =>
+      (source, args, context, info) => {
         authorize(operation, context.caller)
-        return subscribe(source, args, context, info)
+        return run(source, args, context, info)
       }
-    } else {
-      field.resolve = (source, args, context, info) => {
-        authorize(operation, context.caller)
-        return resolve(source, args, context, info)
-      }
-    }
+    if (isSource && subscribe) field.subscribe = counted(guarded(subscribe), operation, metrics)
+    else field.resolve = isRoot ? counted(guarded(resolve), operation, metrics) : guarded(resolve)
   }
 }
+
+const counted =
+  (run: Run, operation: Operation, metrics: RequestMetrics): Run =>
+  (source, args, context, info) => {
+    const { api = 'graphql' } = context
+    const fail = (error: unknown): void => metrics.count(api, operation, codeOf(error))
+    try {
+      const result = run(source, args, context, info)
+      if (result instanceof Promise) result.then(() => metrics.count(api, operation, 'OK'), fail)
+      else metrics.count(api, operation, 'OK')
+      return result
+    } catch (error) {
+      fail(error)
+      throw error
+    }
+  }
 
 export const namedFields = (schema: GraphQLSchema): NamedField[] =>
   fieldsOf(schema).map(({ name, operation }) => ({ field: name, operation }))
@@ -45,7 +64,8 @@ const fieldsOf = (schema: GraphQLSchema) => {
       const { operation } = field.extensions
       if (operation === undefined && !roots.has(type)) return []
       if (!isOperation(operation)) throw new Error(`${name} names no operation of the policy`)
-      return [{ name, field, operation, isSource: type === schema.getSubscriptionType() }]
+      const isSource = type === schema.getSubscriptionType()
+      return [{ name, field, operation, isSource, isRoot: roots.has(type) && !isSource }]
     })
   })
 }

@@ -6,6 +6,7 @@ import type { Caller } from '../caller.js'
 import type { Deadline } from '../deadlines.js'
 import type { Door, DoorAnswer } from '../doors.js'
 import { parseJson } from '../json-body.js'
+import { NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
 import type { Traced } from '../request-trace.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { GRAPHQL_TYPE, JSON_TYPE } from './answer-types.js'
@@ -29,6 +30,7 @@ interface OperationDoorOptions {
   ) => GraphqlContext
   readonly formatError: FormatError
   readonly traces?: RequestTraces
+  readonly metrics?: Pick<RequestMetrics, 'acknowledged'>
 }
 
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
@@ -40,6 +42,7 @@ const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
  */
 export const createOperationDoor = (options: OperationDoorOptions): Door => {
   const { known, safelist, entries, contextOf, formatError, traces = NO_REQUEST_TRACES } = options
+  const { metrics = NO_REQUEST_METRICS } = options
   const refusal = (error: VotestreamError, type: string, traced: Traced): DoorAnswer => ({
     status: error.status,
     headers: {
@@ -68,15 +71,24 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
         const { code } = entry.refusal
         return Promise.resolve(trace ? traces.answered(trace, refused, { deadline, code }) : refused)
       }
+      let context: GraphqlContext | undefined
       // One that is given back is begun anew by the router, and the span of it here is never told of.
-      const answer = known.answer(operation, () => contextOf(request, entry.caller, deadline, trace))
+      const answer = known.answer(operation, () => {
+        context = contextOf(request, entry.caller, deadline, trace)
+        return context
+      })
       const headers = { 'content-type': `${type}; charset=utf-8` }
       return answer?.then((body) => {
-        const answered = { status: 200, headers, body }
+        const answered = { status: 200, headers, body, votes: context?.acknowledged.votes ?? 0 }
         return trace ? traces.answered(trace, answered, { deadline }) : answered
       })
     },
     failure: (error, { headers }) => refusal(error, JSON_TYPE, { traceParent: headers.traceparent }),
+    answered({ headers }, { votes = 0 }, receivedMs) {
+      for (let vote = 0; vote < votes; vote += 1) {
+        metrics.acknowledged('graphql', receivedMs, headers.traceparent)
+      }
+    },
   }
 }
 

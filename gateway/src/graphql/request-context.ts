@@ -12,7 +12,7 @@ export const incomingOf = (
   { 'idempotency-key': idempotencyKey, traceparent: traceParent, 'x-api-key': apiKey }: IncomingHttpHeaders,
   caller: Caller | undefined,
   deadline: Deadline,
-): Incoming => ({ caller, idempotencyKey, traceParent, apiKey, deadline })
+): Incoming => ({ api: 'graphql', caller, idempotencyKey, traceParent, apiKey, deadline })
 
 /** An error that ends a request before its operation runs, with its HTTP status. */
 export const requestError = (error: VotestreamError): GraphQLError => {

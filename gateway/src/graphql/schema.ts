@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
 import { GraphQLDateTime } from 'graphql-scalars'
 import { buildSchemaSync } from 'type-graphql'
+import type { RequestMetrics } from '../request-metrics.js'
 import { type AccountDeps, AccountResolver } from './account-resolver.js'
 import { type DecisionDeps, DecisionResolver } from './decision-resolver.js'
 import { ContestantResolver, type EventDeps, EventResolver } from './event-resolver.js'
@@ -20,7 +21,7 @@ export type SchemaDeps = AccountDeps &
   LiveDeps &
   PlanDeps &
   RevocationDeps &
-  TimelineDeps
+  TimelineDeps & { readonly requestMetrics?: RequestMetrics | undefined }
 
 /** The schema with its resolvers, which call the same functions as REST. */
 export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
@@ -57,7 +58,7 @@ export const createSchema = (deps: SchemaDeps): GraphQLSchema => {
   describe(schema.getQueryType(), 'What can be read.')
   describe(schema.getMutationType(), 'What can be done.')
   describe(schema.getSubscriptionType(), 'What can be followed as it changes, over a WebSocket.')
-  guardSchema(schema)
+  guardSchema(schema, deps.requestMetrics)
   return schema
 }
 

@@ -54,6 +54,7 @@ export const createSharedSubscriptions = ({
     ])
     const make = (): Promise<AsyncIterator<Payload>> => {
       const context = createContext({
+        api: 'websocket',
         caller: role,
         idempotencyKey: undefined,
         traceParent: undefined,
@@ -78,14 +79,14 @@ const roleOf = ({ scopes }: Caller): Caller => ({
 
 const payloads = async (
   args: ExecutionArgs,
-  context: Pick<GraphqlContext, 'appliedAtMs' | 'traces'>,
+  context: Pick<GraphqlContext, 'since'>,
   format: SharedSubscriptionsOptions['format'],
 ): Promise<AsyncIterator<Payload>> => {
   const payloadOf = (result: ExecutionResult): Payload => {
-    const { appliedAtMs, traces } = context
+    const { since } = context
     const text = JSON.stringify(format(result))
     const bytes = Buffer.from(text)
-    return traces ? { bytes, appliedAtMs, traces, told: withTraces(text, traces) } : { bytes, appliedAtMs }
+    return since?.traces ? { bytes, since, told: withTraces(text, since.traces) } : { bytes, since }
   }
   const stream = await subscribe(args)
   if (!(Symbol.asyncIterator in stream)) return onlyOne(payloadOf(stream))

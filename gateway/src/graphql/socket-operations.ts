@@ -1,9 +1,8 @@
-import { NO_TRACING, type OpenSpan, type Tracing } from '@votestream/infra/telemetry/tracing'
+import { NO_TRACING, type Tracing } from '@votestream/infra/telemetry/tracing'
 import { VotestreamError } from '@votestream/schema/errors'
 import {
   type ExecutionArgs,
   type ExecutionResult,
-  execute,
   GraphQLError,
   type GraphQLSchema,
   getVariableValues,
@@ -12,21 +11,23 @@ import {
 import { CloseCode, type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws'
 import type { Admission, Entered, Origin } from '../admission/admission.js'
 import type { Caller } from '../caller.js'
-import type { Deadlines, OpenDeadline } from '../deadlines.js'
+import type { Deadlines } from '../deadlines.js'
 import type { Viewer } from '../live/audience.js'
 import type { Broadcasts } from '../live/broadcasts.js'
 import type { LiveConnections } from '../live/open-counts.js'
+import type { RequestMetrics } from '../request-metrics.js'
 import { type TokenExpiryOptions, watchExpiry } from '../token-expiry.js'
 import type { TokenVerifier } from '../tokens.js'
 import type { GraphqlContext, Incoming } from './context.js'
 import type { DocumentLimits } from './document-limits.js'
 import { type CheckedOperation, createDocuments } from './documents.js'
-import { asGraphqlError, errorCodeOf, type FormatError, withErrors } from './graphql-errors.js'
-import { beginSocketOperation, endOperation } from './operation-traces.js'
+import { asGraphqlError, type FormatError, withErrors } from './graphql-errors.js'
+import { beginSocketOperation } from './operation-traces.js'
 import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
 import { createSharedSubscriptions, type SharedOperation } from './shared-subscriptions.js'
 import { apiKeyOf, authorizationOf, callerOf, textOf } from './socket-parameters.js'
+import { acknowledgeVotes, executeInTime, isTimed, type TimedArgs } from './timed-operations.js'
 import { untilRemoved } from './until-removed.js'
 import { variableFaults } from './variable-faults.js'
 
@@ -48,6 +49,7 @@ export interface SocketOperationsOptions extends OperationLimits {
   readonly createContext: (incoming: Incoming) => GraphqlContext
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
+  readonly requestMetrics: RequestMetrics
   /** Of queries and mutations; what is followed has none. */
   readonly deadlines: Pick<Deadlines, 'begin'>
   readonly tracing?: Tracing
@@ -71,14 +73,6 @@ interface SharedArgs extends ExecutionArgs {
   readonly viewer: Viewer
 }
 
-/** What has to be answered in time. */
-interface TimedArgs extends ExecutionArgs {
-  readonly deadline: OpenDeadline
-  /** Resolves when its time is up. */
-  readonly expired: Promise<ExecutionResult>
-  readonly trace: OpenSpan | undefined
-}
-
 type SocketContext = Context<Record<string, unknown>, Extra>
 type Hooks = Pick<
   ServerOptions<Record<string, unknown>, Extra>,
@@ -90,7 +84,7 @@ export const createSocketOperations = (
   options: SocketOperationsOptions,
 ): { readonly hooks: Hooks; drain(): Promise<void> } => {
   const { schema, tokens, formatError, createContext, broadcasts, connections, deadlines } = options
-  const { operationsPerSocketMax, safelist, tracing = NO_TRACING } = options
+  const { operationsPerSocketMax, safelist, requestMetrics, tracing = NO_TRACING } = options
   const enter = (context: SocketContext, cost: number): Entered => {
     const { connectionParams, extra } = context
     const origin = { address: extra.origin.address, apiKey: apiKeyOf(context) }
@@ -175,7 +169,8 @@ export const createSocketOperations = (
       return args
     }
     const { idempotencyKey, traceparent = connectionParams?.traceparent } = payload.extensions ?? {}
-    const incoming = {
+    const incoming: Omit<Incoming, 'deadline'> = {
+      api: 'websocket',
       caller,
       apiKey: apiKeyOf(context),
       idempotencyKey: textOf(idempotencyKey),
@@ -247,7 +242,10 @@ export const createSocketOperations = (
         const followed = isShared(args) ? shared.join(args.shared, args.viewer) : subscribe(args)
         return untilRemoved(safelist, args.document, followed)
       },
-      onNext: (_context, _id, payload, args, result) => withErrors(result, formatOf(payload, args)),
+      onNext(_context, _id, payload, args, result) {
+        if (isTimed(args)) acknowledgeVotes(args, requestMetrics)
+        return withErrors(result, formatOf(payload, args))
+      },
       onError: (_context, _id, payload, errors) => errors.map(formatOf(payload)),
       onComplete: ({ extra }, id) => finish(extra.executing, id),
       onClose({ extra }) {
@@ -264,16 +262,6 @@ export const createSocketOperations = (
 }
 
 const isShared = (args: ExecutionArgs): args is SharedArgs => 'shared' in args
-
-const executeInTime = async ({ deadline, expired, trace, ...args }: TimedArgs): Promise<ExecutionResult> => {
-  try {
-    const result = await Promise.race([execute(args), expired])
-    if (trace) endOperation(trace, errorCodeOf(result.errors?.[0]))
-    return result
-  } finally {
-    deadline.done()
-  }
-}
 
 /** What is followed would otherwise go on for as long as the socket is open. */
 const expiryOf = (

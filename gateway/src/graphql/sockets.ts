@@ -144,6 +144,7 @@ export const addSockets = (app: FastifyInstance, options: SocketsOptions): void 
     // A browser sends no headers of its own with it: keys and tokens come with what is asked for.
     const refusal = refusalOf(request) ?? refusedBy(() => admission.visit(request, 'websocket'))
     const leave = refusal ? undefined : connections.addresses.enter(addressOf(request))
+    options.requestMetrics.count('websocket', 'connect', leave ? 'OK' : (refusal?.code ?? 'RATE_LIMITED'))
     if (leave) {
       socket.once('close', leave)
       sockets.handleUpgrade(request, socket, head, (opened) => open(opened, socket, origin))

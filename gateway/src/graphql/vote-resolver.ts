@@ -53,6 +53,7 @@ export class VoteResolver {
       traceState: trace?.traceState,
     }
     const { voteId, event } = await voting.submit(caller, ballot, context.deadline)
+    context.acknowledged.votes += 1
     return new Vote(voteId, 'acked', new Event(event, now()))
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import type { BoardNews } from '../board.js'
 import { createLatest, type Latest } from './latest.js'
 import { type LiveMetrics, NO_METRICS, type ViewerPlace } from './live-metrics.js'
 
@@ -20,9 +21,9 @@ export interface Audience {
   /**
    * Shows everybody something new. Resolves when it was sent to all who read, and the process had time for something
    * else; who does not read, gets what is the latest once it does. To be called again only then: what comes too fast for the sending is left out by whoever calls.
-   * @param appliedAtMs when Redis took the earliest change in it, by the broker's clock; without it nobody measures
+   * @param since of the earliest change in it; without it nobody measures
    */
-  show(payload: Buffer, appliedAtMs?: number): Promise<void>
+  show(payload: Buffer, since?: BoardNews): Promise<void>
   /** Ends what every viewer follows, with an error if there is one. */
   end(error?: unknown): void
 }
@@ -133,7 +134,7 @@ export const createAudience = ({
       if (offer(viewer, place)) metrics.shown(1)
       return left
     },
-    async show(payload, appliedAtMs) {
+    async show(payload, since) {
       latest = payload
       number += 1
       const beganMs = performance.now()
@@ -141,7 +142,7 @@ export const createAudience = ({
       let sent = 0
       const middle = Math.ceil(places.size / 2)
       const reached = (viewer: ViewerPlace): void => {
-        if (appliedAtMs !== undefined && sent > 0) metrics.fannedOut(viewer, appliedAtMs)
+        if (since && sent > 0) metrics.fannedOut(viewer, since)
       }
       // Who joins meanwhile is shown it at once, and is passed over here.
       for (const [viewer, place] of places) {

@@ -1,3 +1,4 @@
+import type { BoardNews } from '../board.js'
 import { type Audience, createAudience, type Patience, type Viewer } from './audience.js'
 import { type BoardTraces, NO_BOARD_TRACES } from './board-traces.js'
 import type { Latest } from './latest.js'
@@ -6,11 +7,9 @@ import { type LiveMetrics, NO_METRICS } from './live-metrics.js'
 /** What everybody who asks for the same is shown. */
 export interface Payload {
   readonly bytes: Buffer
-  /** When Redis took the earliest change that it is the first to show, by the broker's clock; without: not told. */
-  readonly appliedAtMs?: number | undefined
-  /** Of the sampled votes that it is the first to show. */
-  readonly traces?: readonly string[] | undefined
-  /** What is sent instead, where those are named: whether there is anything new, the bytes alone say. */
+  /** Of what it is the first to show. */
+  readonly since?: BoardNews | undefined
+  /** What is sent instead, where traces are named: whether there is anything new, the bytes alone say. */
   readonly told?: Buffer
 }
 
@@ -75,8 +74,8 @@ const open = (
       // Who asked for part of a board only is told nothing while that part stays as it is.
       if (shown?.equals(value.bytes)) continue
       shown = value.bytes
-      const push = traces.push(value.traces)
-      await audience.show(value.told ?? value.bytes, value.appliedAtMs)
+      const push = traces.push(value.since?.traces)
+      await audience.show(value.told ?? value.bytes, value.since)
       push.end()
     }
   }

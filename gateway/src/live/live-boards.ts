@@ -4,9 +4,8 @@ import type { EventNumber } from '@votestream/schema/numbers'
 import { leaderboardSubject } from '@votestream/schema/subjects'
 import { boardPart } from '@votestream/schema/votes'
 import DataLoader from 'dataloader'
-import { type Board, createParts, earliest, type Part, replacing, withNews } from '../board.js'
+import { type Board, type BoardNews, createParts, joinNews, type Part, replacing } from '../board.js'
 import type { Results } from '../results.js'
-import { joinTraces } from './board-traces.js'
 import { createLatest, type Latest } from './latest.js'
 
 /** Boards that change, for whoever looks on. */
@@ -73,7 +72,9 @@ const createPartsReader = (results: LiveBoardsOptions['results']): ReadParts => 
   return (event) => loader.load(event)
 }
 
-const asItStands = ({ appliedAtMs: _, traces: __, ...board }: Board): Board => board
+const asItStands = ({ version, totals, ackedAtMs }: Board): Board => ({ version, totals, ackedAtMs })
+
+const tracesOf = ({ traces = [] }: BoardNews): BoardNews => ({ traces })
 
 interface Channel {
   join(onEmpty: () => void): Latest<Board>
@@ -92,8 +93,7 @@ const openChannel = (
   const openedAtMs = performance.now()
   let board: Board | undefined
   /** Of what was taken since the last board. */
-  let appliedAtMs: number | undefined
-  let traces: readonly string[] | undefined
+  let since: BoardNews = {}
   let heardAtMs = 0
   let gathering: NodeJS.Timeout | undefined
   let tick: NodeJS.Timeout | undefined
@@ -105,9 +105,8 @@ const openChannel = (
     if (tick || closed) return
     const summed = parts.board(contestants)
     if (!summed) return
-    const next = withNews(summed, appliedAtMs, traces)
-    appliedAtMs = undefined
-    traces = undefined
+    const next = { ...summed, ...since }
+    since = {}
     board = next
     for (const viewer of viewers) viewer.push(next)
     tick = setTimeout(() => {
@@ -131,10 +130,10 @@ const openChannel = (
       try {
         heardAtMs = performance.now()
         const part = boardPart.decode(message.data)
+        const isNews = parts.take(part)
         // Redis may have been read before it came: then the next board names what this one shows already.
-        traces = joinTraces(traces, part.traces)
-        if (!parts.take(part)) return
-        appliedAtMs = earliest(appliedAtMs, part.appliedAtMs)
+        since = joinNews(since, isNews ? part : tracesOf(part))
+        if (!isNews) return
         showSoon()
       } catch (cause) {
         logger.error({ err: cause, event }, 'a part of a board cannot be read')

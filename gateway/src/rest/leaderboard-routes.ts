@@ -112,8 +112,7 @@ export const leaderboardRoutes =
               const { value, done } = await boards.next()
               if (done) return { value: undefined, done }
               const { version, json } = bodies.of(event, value)
-              const { appliedAtMs, traces } = value
-              return { value: { bytes: eventOf(version, json), appliedAtMs, traces }, done: false }
+              return { value: { bytes: eventOf(version, json), since: value }, done: false }
             },
             async return() {
               await boards.return?.()

@@ -65,6 +65,7 @@ export const restRoutes =
       const operation = operationOf(route)
       // A server with a route that names none does not start.
       if (operation === undefined) return
+      route.config = { ...route.config, operation }
       const open = isOpen(operation)
       // Before the body is read: who asks too often, or may not, is told so whatever the body holds, and sends none in vain.
       route.onRequest = (request, _reply, next) => {

@@ -5,6 +5,7 @@ import { parseJson } from '../json-body.js'
 import { authorize } from '../policy.js'
 import { toVotestreamError } from '../problems.js'
 import type { LoggedRequest } from '../request-log.js'
+import { NO_REQUEST_METRICS, type RequestMetrics } from '../request-metrics.js'
 import type { RequestSpan } from '../request-trace.js'
 import { NO_REQUEST_TRACES, type RequestTraces } from '../request-traces.js'
 import { submitVoteBody } from './schemas.js'
@@ -18,13 +19,20 @@ interface VoteDoorOptions {
   /** The answer to whatever was thrown. */
   readonly answerTo: (error: unknown, request: LoggedRequest, trace?: RequestSpan) => DoorAnswer
   readonly traces?: RequestTraces
+  readonly metrics?: RequestMetrics | undefined
 }
 
 const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
 export const createVoteDoor = (options: VoteDoorOptions): Door => {
-  const { admission, submitVote, answerTo, traces = NO_REQUEST_TRACES } = options
+  const {
+    admission,
+    submitVote,
+    answerTo,
+    traces = NO_REQUEST_TRACES,
+    metrics = NO_REQUEST_METRICS,
+  } = options
   const checkedBody = createBodyCheck()
   return {
     url: SUBMIT_VOTE_PATH,
@@ -42,7 +50,12 @@ export const createVoteDoor = (options: VoteDoorOptions): Door => {
           deadline,
           trace: trace?.context,
         })
-        const answer = { status: 200, headers: HEADERS, body: JSON.stringify(accepted) }
+        const answer: DoorAnswer = {
+          code: 'OK',
+          status: 200,
+          headers: HEADERS,
+          body: JSON.stringify(accepted),
+        }
         return trace ? traces.answered(trace, answer, { deadline }) : answer
       } catch (error) {
         const answer = answerTo(error, request, trace)
@@ -51,6 +64,10 @@ export const createVoteDoor = (options: VoteDoorOptions): Door => {
       }
     },
     failure: answerTo,
+    answered({ headers }, { code = 'INTERNAL' }, receivedMs) {
+      metrics.count('rest', 'submitVote', code)
+      if (code === 'OK') metrics.acknowledged('rest', receivedMs, headers.traceparent)
+    },
   }
 }
 

@@ -157,10 +157,7 @@ describe('HTTP as the gateway speaks it', () => {
   })
 
   it('the private port says nothing of what wrote it, nor why figures failed', async () => {
-    const failing = {
-      contentType: 'text/plain',
-      metrics: () => Promise.reject(new Error('a secret of the house')),
-    }
+    const failing = { getMetricsAsJSON: () => Promise.reject(new Error('a secret of the house')) }
     const health = await startHealthServer({ port: 0, registry: failing, missing: () => [] })
     for (const path of ['/metrics', '/healthz', '/nothing']) {
       const answer = await fetch(`http://127.0.0.1:${health.port}${path}`)

@@ -42,6 +42,7 @@ import { createLoginThrottle } from '../../src/login-throttle.js'
 import { createPasswords } from '../../src/passwords.js'
 import { rememberIds } from '../../src/remembered-ids.js'
 import type { RequestLog } from '../../src/request-log.js'
+import { createRequestMetrics } from '../../src/request-metrics.js'
 import type { Results, VoteStatus } from '../../src/results.js'
 import { watchRevocations } from '../../src/revocations.js'
 import { createRevoking } from '../../src/revoking.js'
@@ -69,6 +70,7 @@ export interface TestGateway {
   readonly usagePlans: UsagePlans
   readonly apiKeys: WatchedApiKeys
   readonly quotas: SharedQuotas
+  readonly registry: Registry
   readonly broadcasts: Broadcasts
   readonly connections: LiveConnections
   readonly submissions: Submission[]
@@ -148,7 +150,9 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
   const catalog = await watchCatalog({ bucket: buckets.events, logger, project })
   const now = () => gateway.nowMs()
   const revocationsBucket = await openRevocationsBucket(nats, 1)
-  const security = createSecurityEvents({ logger, registry: new Registry() })
+  const registry = new Registry()
+  const requestMetrics = createRequestMetrics(registry)
+  const security = createSecurityEvents({ logger, registry })
   const revocations = await watchRevocations({ bucket: revocationsBucket, logger, security, ids })
   const revoking = createRevoking({ bucket: revocationsBucket, store, now })
   const tokens = createTokens({
@@ -251,6 +255,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     now,
     introspection: true,
     safelist,
+    requestMetrics,
     connections,
     addressOf: clientAddresses.of,
     sockets: { ...SOCKET_LIMITS, ...options.sockets },
@@ -275,6 +280,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     expiryGraceMs: SOCKET_LIMITS.expiryGraceMs,
     drainMs: SOCKET_LIMITS.drainMs,
     logger,
+    requestMetrics,
     ...(options.requestLog ? { requestLog: options.requestLog } : {}),
     missing,
     limits,
@@ -296,6 +302,7 @@ export const startTestGateway = async (options: TestGatewayOptions = {}): Promis
     usagePlans,
     apiKeys,
     quotas,
+    registry,
     broadcasts,
     connections,
     submissions: [],

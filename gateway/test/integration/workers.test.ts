@@ -105,6 +105,45 @@ describe('several workers behind one port', () => {
     for (const socket of sockets) socket.terminate()
   })
 
+  it('what one that is killed had counted stays counted, and what it had open does not', async () => {
+    const counted = async (): Promise<{ asked: number; seconds: number; page: string }> => {
+      const accept = 'application/openmetrics-text'
+      const page = await (
+        await fetch(`http://127.0.0.1:${metricsPort}/metrics`, { headers: { accept } })
+      ).text()
+      const of = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1])
+      const asked = of('votestream_requests_total\\{api="rest",operation="none",code="ROUTE_NOT_FOUND"\\}')
+      return { asked, seconds: of('process_cpu_seconds_total'), page }
+    }
+    // Each connection is handed to the next worker.
+    const ask = () => fetch(`http://127.0.0.1:${port}/nowhere`, { headers: { connection: 'close' } })
+    for (let times = 0; times < 10; times += 1) await (await ask()).text()
+    while ((await counted()).asked !== 10) await pause(10)
+    const before = await counted()
+    assert.match(before.page, /# EOF\n$/)
+    const openOn = (page: string) => Number(/^votestream_live_connections (\d+)$/m.exec(page)?.[1])
+    const sockets = Array.from(
+      { length: 10 },
+      () => new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws'),
+    )
+    await Promise.all(sockets.map((socket) => once(socket, 'open')))
+    while (openOn((await counted()).page) !== 10) await pause(10)
+    const [victim] = workers()
+    assert.ok(victim)
+    process.kill(victim, 'SIGKILL')
+    while (workers().includes(victim)) await pause(5)
+    const left = () => sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length
+    while (left() === 10) await pause(5)
+    const after = await counted()
+    assert.equal(after.asked, 10)
+    assert.ok(after.seconds >= before.seconds)
+    while (openOn((await counted()).page) !== left()) await pause(10)
+    for (const socket of sockets) socket.terminate()
+    await untilReady()
+    await (await ask()).text()
+    while ((await counted()).asked !== 11) await pause(10)
+  })
+
   const asOperator = (path: string, init: RequestInit = {}) =>
     fetch(`http://127.0.0.1:${metricsPort}${path}`, {
       ...init,

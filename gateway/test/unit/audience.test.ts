@@ -155,7 +155,10 @@ describe('broadcasts', () => {
         return iterator
       },
       give: (text: string, appliedAtMs?: number) =>
-        give({ value: { bytes: board(text), appliedAtMs }, done: false }),
+        give({
+          value: { bytes: board(text), since: appliedAtMs === undefined ? undefined : { appliedAtMs } },
+          done: false,
+        }),
       end: () => give({ value: undefined, done: true }),
     }
   }
@@ -263,7 +266,7 @@ describe('broadcasts', () => {
     const sentNow = (): number => viewers.filter(({ seen }) => seen.length > 0).length
     const metrics: LiveMetrics = {
       ...NO_METRICS,
-      fannedOut: (place, appliedAtMs) => void reached.push(`${place} ${appliedAtMs} ${sentNow()}`),
+      fannedOut: (place, { appliedAtMs }) => void reached.push(`${place} ${appliedAtMs} ${sentNow()}`),
     }
     const broadcasts = createBroadcasts({ patience: PATIENCE, metrics })
     const one = source()

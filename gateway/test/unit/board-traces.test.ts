@@ -52,7 +52,7 @@ describe('the traces of a board', () => {
     }
     const traced = (text: string): Payload => ({
       bytes: Buffer.from(text),
-      traces: parents(1),
+      since: { traces: parents(1) },
       told: Buffer.from(`${text} traced`),
     })
     async function* make(): AsyncGenerator<Payload, undefined> {

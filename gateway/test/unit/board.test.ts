@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { shardNumber } from '@votestream/schema/numbers'
 import fc from 'fast-check'
-import { createParts, type Part, sumParts } from '../../src/board.js'
+import { createParts, joinNews, type Part, replacing, sumParts } from '../../src/board.js'
 
 const GENERATION = '2026-01-01T00:00:00Z'
 
@@ -20,6 +20,23 @@ describe('a board of parts', () => {
       totals: [4, 2, 0],
       ackedAtMs: 7,
     })
+  })
+
+  it('waits since the earliest change in it: of each time the earlier, and of clients that of the earlier vote', () => {
+    const first = { appliedAtMs: 30, earliestAckedAtMs: 10, clientAtMs: 9 }
+    const second = { appliedAtMs: 25, earliestAckedAtMs: 12, clientAtMs: 2 }
+    const both = { appliedAtMs: 25, earliestAckedAtMs: 10, clientAtMs: 9 }
+    assert.deepEqual(joinNews(first, second), both)
+    assert.deepEqual(joinNews(second, first), both)
+    // Told of one alone, or by nobody.
+    assert.deepEqual(joinNews({ ...first, clientAtMs: 0 }, second).clientAtMs, 2)
+    assert.deepEqual(joinNews({ appliedAtMs: 0 }, { earliestAckedAtMs: 12 }), { earliestAckedAtMs: 12 })
+    const board = { version: 2, totals: [2], ackedAtMs: 12 }
+    assert.deepEqual(replacing({ ...board, version: 1, ...first }, { ...board, ...second }), {
+      ...board,
+      ...both,
+    })
+    assert.deepEqual(replacing(board, board), board)
   })
 
   it('is none until every shard has given its part', () => {

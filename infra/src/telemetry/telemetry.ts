@@ -55,7 +55,11 @@ export const startTelemetry = async (options: TelemetryOptions): Promise<Telemet
   }
 }
 
-const watchSpans = (registry: Registry, { counts, refused }: OtlpTracing): void => {
+/** What operators see of the export; only where there is one. */
+export const watchSpans = (
+  registry: Registry,
+  { counts, refused }: Pick<OtlpTracing, 'counts' | 'refused'>,
+): void => {
   const registers = [registry]
   /** Counted elsewhere, and looked up when somebody asks. */
   const counter = (

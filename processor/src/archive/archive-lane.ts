@@ -8,8 +8,9 @@ import type { Nats } from '@votestream/infra/nats'
 import type { Shard } from '@votestream/schema/numbers'
 import type { LogTraces } from '../log-traces.js'
 import { archiveBatch } from './archive-batch.js'
+import type { ArchiveMetrics } from './archive-metrics.js'
 import type { ArchiveState } from './archive-state.js'
-import { gather } from './gathering.js'
+import { gather, type Waiting } from './gathering.js'
 import { createHaltReport, type HaltReport } from './halt-report.js'
 import {
   LaneMovedError,
@@ -25,6 +26,8 @@ import type { RowSource } from './row-binary.js'
 
 export interface ArchiveProgress {
   readonly shard: Shard
+  /** Of the log. */
+  readonly generation: string
   /** The log is archived up to here. */
   readonly sequence: number
   /** Rows of the last batch. */
@@ -45,6 +48,8 @@ export interface ArchiveOptions {
   readonly traces?: Pick<LogTraces, 'sampled' | 'archive'>
   /** Told after each batch; for metrics. */
   readonly onProgress?: (progress: ArchiveProgress) => void
+  readonly metrics?: ArchiveMetrics
+  readonly waiting?: Waiting
   readonly rowsMax?: number
   readonly pauseMs?: number
 }
@@ -139,13 +144,20 @@ const follow = async (
   const entries = readEntries(readLog({ nats, shard, ...place }), { shard, shards, untilSequence })
   const messages = packEntries(entries, state, { shard, generation }, options.traces)
   try {
-    for await (const packed of gather(messages, { rowsMax, pauseMs, signal: either })) {
+    for await (const packed of gather(messages, {
+      rowsMax,
+      pauseMs,
+      signal: either,
+      waiting: options.waiting,
+    })) {
       const archived = joinBatches(packed)
       const lastSequence = archived.position.sequence
       writingTo = lastSequence
       const write = async (): Promise<void> => {
         await refuseMoved(whereabouts)
+        const beganMs = performance.now()
         await traced(options, shard, archived, () => archiveBatch(target, archived))
+        options.metrics?.insertSeconds.observe((performance.now() - beganMs) / 1_000)
       }
       await untilWritten(write, { shard, signal, logger })
       if (signal.aborted) return 'stopped'
@@ -153,7 +165,8 @@ const follow = async (
       witnesses.add(archived)
       halts.clear(shard)
       const { rows, storedAtMs } = archived
-      options.onProgress?.({ shard, sequence: lastSequence, storedAtMs, rows })
+      options.metrics?.batchRows.observe(rows)
+      options.onProgress?.({ shard, generation, sequence: lastSequence, storedAtMs, rows })
     }
     if (signal.aborted) return 'stopped'
     if (ended.signal.aborted) throw ended.signal.reason

@@ -3,6 +3,13 @@ interface Weighed {
   readonly rows: number
 }
 
+/** What waits, over all who gather. */
+export interface Waiting {
+  rows: number
+  /** How often the source was made to wait. */
+  stops: number
+}
+
 interface GatheringOptions {
   /** A batch is full with this many rows; its last item may bring it beyond. */
   readonly rowsMax: number
@@ -10,6 +17,8 @@ interface GatheringOptions {
   readonly pauseMs: number
   /** Ends the waiting. */
   readonly signal: AbortSignal
+  /** Kept up to date. */
+  readonly waiting?: Waiting | undefined
 }
 
 /**
@@ -20,7 +29,7 @@ interface GatheringOptions {
  */
 export async function* gather<Item extends Weighed>(
   source: AsyncIterable<readonly Item[]>,
-  { rowsMax, pauseMs, signal }: GatheringOptions,
+  { rowsMax, pauseMs, signal, waiting: told = { rows: 0, stops: 0 } }: GatheringOptions,
 ): AsyncGenerator<Item[], void> {
   let waiting: Item[] = []
   let rows = 0
@@ -30,12 +39,16 @@ export async function* gather<Item extends Weighed>(
 
   const pump = async (): Promise<void> => {
     for await (const items of source) {
+      // Nobody takes them any more.
+      if (end) return
       for (const item of items) {
         waiting.push(item)
         rows += item.rows
+        told.rows += item.rows
       }
       wake()
       if (rows >= 2 * rowsMax && !end) {
+        told.stops += 1
         await new Promise<void>((resolve) => {
           makeRoom = resolve
         })
@@ -77,7 +90,9 @@ export async function* gather<Item extends Weighed>(
       if (waiting.length === 0) break
       const batch = takeBatch(waiting, rowsMax)
       waiting = waiting.slice(batch.length)
+      const before = rows
       rows = waiting.reduce((sum, item) => sum + item.rows, 0)
+      told.rows -= before - rows
       makeRoom()
       yield batch
       pauseEndMs = performance.now() + pauseMs
@@ -85,6 +100,8 @@ export async function* gather<Item extends Weighed>(
     if (!signal.aborted && end && 'error' in end) throw end.error
   } finally {
     end = end ?? {}
+    told.rows -= rows
+    rows = 0
     makeRoom()
     signal.removeEventListener('abort', aborted)
   }

@@ -46,9 +46,9 @@ export const runJanitor = async (options: JanitorOptions): Promise<void> => {
 
 const look = async (options: JanitorOptions): Promise<void> => {
   const { nats, shard, retention, metrics, logger } = options
-  const { created, state } = await nats.jsm.streams.info(voteStream(shard))
+  const { created, config, state } = await nats.jsm.streams.info(voteStream(shard))
   const { first_seq: firstSequence, last_seq: lastSequence, messages, bytes } = state
-  metrics.seen(shard, { firstSequence, bytes })
+  metrics.seen(shard, { firstSequence, bytes, bytesMax: config.max_bytes })
   if (retention.ageMaxMs === undefined && retention.bytesMax === undefined) return
   const position = { generation: String(created), firstSequence, lastSequence }
   const situation: LogSituation = { position, messages, bytes, ...(await limits(options, position)) }

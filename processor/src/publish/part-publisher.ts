@@ -5,6 +5,7 @@ import { leaderboardSubject } from '@votestream/schema/subjects'
 import type { Tally } from '@votestream/schema/tally'
 import { type BoardPart, boardPart, TRACES_SHOWN_MAX } from '@votestream/schema/votes'
 import type { LogTraces } from '../log-traces.js'
+import type { EarliestVote } from '../tally/stretch.js'
 
 /** Publishes each shard's part of a board, the latest one at most once per event, shard and tick. */
 export interface PartPublisher {
@@ -20,6 +21,8 @@ export interface PartPublisher {
 export interface TallyNews {
   /** When Redis had taken it, by the broker's clock; 0 or missing: not told. */
   readonly appliedAtMs?: number | undefined
+  /** Of the votes in it. */
+  readonly earliest?: ReadonlyMap<EventNumber, EarliestVote>
   /** What the first sampled votes in it go on from, by event. */
   readonly traces?: ReadonlyMap<EventNumber, readonly TraceContext[]>
 }
@@ -48,10 +51,11 @@ export const createPartPublisher = ({ publish, tickMs }: PartPublisherOptions): 
   }
 
   return {
-    offer(shard, generation, tallies, { appliedAtMs = 0, traces } = {}) {
+    offer(shard, generation, tallies, { appliedAtMs = 0, earliest, traces } = {}) {
       for (const [event, { totals, sequence, ackedAtMs }] of tallies) {
         const key = `${shard}.${event}`
         const before = latest.get(key)
+        const vote = earliest?.get(event)
         const part = {
           event,
           shard,
@@ -60,6 +64,8 @@ export const createPartPublisher = ({ publish, tickMs }: PartPublisherOptions): 
           totals: [...totals],
           ackedAtMs,
           appliedAtMs: before?.part.appliedAtMs || appliedAtMs,
+          earliestAckedAtMs: before?.part.earliestAckedAtMs || vote?.ackedAtMs || 0,
+          clientAtMs: before?.part.clientAtMs || vote?.clientAtMs || 0,
         }
         latest.set(key, { part, traces: joinTraces(before?.traces, traces?.get(event)) })
       }

@@ -27,6 +27,15 @@ export interface StretchCall {
   readonly args: [header: string, entries: Buffer, closings: string]
   /** In the order in which the script answers. */
   readonly events: readonly EventNumber[]
+  /** Of the events that somebody voted in. */
+  readonly earliest: ReadonlyMap<EventNumber, EarliestVote>
+}
+
+/** Times of the first vote of an event, milliseconds since 1970. */
+export interface EarliestVote {
+  readonly ackedAtMs: number
+  /** When it was sent, by its client's clock; of the first vote whose client said so believably. 0: none did. */
+  readonly clientAtMs: number
 }
 
 interface StretchOptions {
@@ -36,6 +45,9 @@ interface StretchOptions {
   /** The checkpoint before the stretch. */
   readonly previous: number
 }
+
+/** A client's clock is believed where it says that a vote was sent before it was acknowledged, and at most so long before. */
+const CLIENT_AGE_MAX_MS = 60_000
 
 const ENTRY_BYTES = 12
 const FLAGGED = 0x8000
@@ -64,9 +76,12 @@ export const stretchCall = (messages: readonly SequencedMessage[], options: Stre
   }
 
   for (const { sequence, votes, closings: closed, decisions, dead = [] } of messages) {
-    for (const { event: number, voter, ackedAtMs, contestant, flags } of votes) {
+    for (const { event: number, voter, ackedAtMs, contestant, flags, clientTimestampMs } of votes) {
       const event = places.event(number, sequence)
       event.acked_at = ackedAtMs
+      if (event.first_acked_at === 0) event.first_acked_at = ackedAtMs
+      if (event.client_at === 0 && isBelievable(clientTimestampMs, ackedAtMs))
+        event.client_at = clientTimestampMs
       const { chunk, offset } = places.bit(event, voter)
       write(
         chunk.index,
@@ -112,8 +127,19 @@ export const stretchCall = (messages: readonly SequencedMessage[], options: Stre
     ],
     args: [JSON.stringify(header), entries, JSON.stringify(closings)],
     events: events.map(({ number }) => number),
+    earliest: new Map(
+      events
+        .filter(({ first_acked_at }) => first_acked_at > 0)
+        .map(({ number, first_acked_at, client_at }) => [
+          number,
+          { ackedAtMs: first_acked_at, clientAtMs: client_at },
+        ]),
+    ),
   }
 }
+
+const isBelievable = (clientAtMs: number, ackedAtMs: number): boolean =>
+  clientAtMs <= ackedAtMs && clientAtMs >= ackedAtMs - CLIENT_AGE_MAX_MS && clientAtMs > 0
 
 /** Everything has an index: its place in the order in which it was first asked for, from 1, as in the script. */
 interface EventPlace {
@@ -123,6 +149,9 @@ interface EventPlace {
   sequence: number
   /** Of its last vote in the stretch; 0: none. */
   acked_at: number
+  /** Of its first vote in the stretch, and when the first believable client sent its vote; 0: none. */
+  first_acked_at: number
+  client_at: number
   readonly chunks: Map<number, ChunkPlace>
   readonly windows: Map<number, number>
 }
@@ -148,7 +177,8 @@ const createPlaces = ({ shards }: Pick<StretchOptions, 'shards'>) => {
       let event = byNumber.get(number)
       if (event === undefined) {
         const index = events.length + 1
-        event = { index, number, sequence, acked_at: 0, chunks: new Map(), windows: new Map() }
+        const times = { acked_at: 0, first_acked_at: 0, client_at: 0 }
+        event = { index, number, sequence, ...times, chunks: new Map(), windows: new Map() }
         events.push(event)
         byNumber.set(number, event)
       }

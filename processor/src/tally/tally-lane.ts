@@ -35,6 +35,8 @@ export interface TallyLaneOptions {
   /** Without them nothing is measured, and parts of boards do not say when they were applied. */
   readonly metrics?: TallyMetrics
   readonly traces?: Pick<LogTraces, 'sampled' | 'apply'>
+  /** Told which events something was counted of. */
+  readonly onCounted?: (events: Iterable<EventNumber>) => void
   readonly signal: AbortSignal
   readonly lookEveryMs?: number
 }
@@ -152,10 +154,12 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   //    checkpoint says which. No message is behind the checkpoint that is dead and has no letter.
   const call = stretchCall(messages, { shard, shards, generation, previous })
   const stage = beginApply(options, stretch)
+  const beganMs = performance.now()
   const answer = await view.apply(call).catch((error: unknown) => {
     stage.end('failed')
     throw error
   })
+  const tookSeconds = (performance.now() - beganMs) / 1_000
   stage.end(answer.applied ? undefined : 'moved')
   if (!answer.applied) {
     logger.warn({ shard, sequence: previous }, 'the view in Redis is not where this tally left it')
@@ -165,9 +169,11 @@ const commit = async (options: TallyLaneOptions, view: View, stretch: Stretch): 
   const sequence = messages.at(-1)?.sequence ?? previous
   // A view that is made anew repeats what was processed long ago: nothing is measured of that.
   if (!mayBeShown(sequence, from)) return true
-  const appliedAtMs = metrics?.applied(stretch.storedAtMs)
+  const appliedAtMs = metrics?.applied(stretch.storedAtMs, messages, tookSeconds)
+  options.onCounted?.(answer.tallies.keys())
   publisher.offer(shard, generation, boardsOf(answer.tallies), {
     appliedAtMs,
+    earliest: call.earliest,
     ...(sampled.length > 0 ? { traces: shownTraces(sampled, stage.votes) } : {}),
   })
   return true

@@ -46,6 +46,24 @@ const items = (from: number, to: number, rows = 1): Item[] =>
 const ids = (batch: Item[] | undefined) => batch?.map(({ id }) => id)
 
 describe('Gathering', () => {
+  it('tells how many rows wait, how often the source had to, and that nothing waits behind its end', async () => {
+    const { source, push } = createSource()
+    const waiting = { rows: 0, stops: 0 }
+    const ended = new AbortController()
+    const batches = gather(source, { rowsMax: 10, pauseMs: 0, signal: ended.signal, waiting })
+    push(...items(0, 25))
+    assert.equal((await batches.next()).value?.length, 10)
+    assert.deepEqual(waiting, { rows: 15, stops: 1 })
+    assert.equal((await batches.next()).value?.length, 10)
+    assert.equal(waiting.rows, 5)
+    push(...items(25, 28))
+    ended.abort()
+    // What came too late is nobody's.
+    push(...items(28, 30))
+    assert.equal((await batches.next()).done, true)
+    assert.equal(waiting.rows, 0)
+  })
+
   it('hands out what comes after a silence at once', async () => {
     const { source, push } = createSource()
     const batches = gather(source, { rowsMax: 10, pauseMs: LONG_MS, signal: new AbortController().signal })

@@ -74,4 +74,30 @@ describe('the publisher of parts', () => {
     assert.equal(published[2]?.length, TRACES_SHOWN_MAX)
     publisher.stop()
   })
+
+  it('tells of the earliest vote that a part is the first to show, and of none that a part showed before', async () => {
+    const published: BoardPart[] = []
+    const publisher = createPartPublisher({ publish: (_event, part) => void published.push(part), tickMs: 5 })
+    const event = eventNumber(3)
+    const offer = (sequence: number, ackedAtMs?: number, clientAtMs = 0) => {
+      const earliest = new Map(ackedAtMs === undefined ? [] : [[event, { ackedAtMs, clientAtMs }]])
+      publisher.offer(shardNumber(1), 'g', new Map([[event, tally(sequence)]]), { appliedAtMs: 1, earliest })
+    }
+    offer(1, 11, 9)
+    offer(2)
+    offer(3, 13)
+    offer(4, 14, 12)
+    while (published.length < 2) await new Promise(setImmediate)
+    offer(5)
+    while (published.length < 3) await new Promise(setImmediate)
+    assert.deepEqual(
+      published.map(({ earliestAckedAtMs, clientAtMs }) => [earliestAckedAtMs, clientAtMs]),
+      [
+        [11, 9],
+        [13, 12],
+        [0, 0],
+      ],
+    )
+    publisher.stop()
+  })
 })
