@@ -33,6 +33,13 @@ interface OperationDoorOptions {
   readonly metrics?: Pick<RequestMetrics, 'acknowledged'>
 }
 
+type AnswerType = typeof GRAPHQL_TYPE | typeof JSON_TYPE
+
+const headersOf = (type: AnswerType) => Object.freeze({ 'content-type': `${type}; charset=utf-8` })
+const HEADERS: Readonly<Record<AnswerType, DoorAnswer['headers']>> = {
+  [GRAPHQL_TYPE]: headersOf(GRAPHQL_TYPE),
+  [JSON_TYPE]: headersOf(JSON_TYPE),
+}
 const APOLLO_CLIENT_ACCEPTS = `${GRAPHQL_TYPE},${JSON_TYPE};q=0.9`
 
 /**
@@ -77,7 +84,7 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
         context = contextOf(request, entry.caller, deadline, trace)
         return context
       })
-      const headers = { 'content-type': `${type}; charset=utf-8` }
+      const headers = HEADERS[type]
       return answer?.then((body) => {
         const answered = { status: 200, headers, body, votes: context?.acknowledged.votes ?? 0 }
         return trace ? traces.answered(trace, answered, { deadline }) : answered
@@ -113,7 +120,7 @@ const registeredBody = (safelist: Safelist, body: unknown): unknown => {
 }
 
 /** What the answer is called; undefined where that is to be found out. */
-export const answerTypeOf = ({ accept }: IncomingMessage['headers']): string | undefined => {
+export const answerTypeOf = ({ accept }: IncomingMessage['headers']): AnswerType | undefined => {
   if (accept === undefined || accept === '*/*' || accept === JSON_TYPE) return JSON_TYPE
   return accept === APOLLO_CLIENT_ACCEPTS ? GRAPHQL_TYPE : undefined
 }

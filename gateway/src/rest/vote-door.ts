@@ -22,7 +22,7 @@ interface VoteDoorOptions {
   readonly metrics?: RequestMetrics | undefined
 }
 
-const HEADERS = { 'content-type': 'application/json; charset=utf-8' }
+const HEADERS = Object.freeze({ 'content-type': 'application/json; charset=utf-8' })
 
 /** Votes over REST: the same checks as on their route, of the same functions, in the same order. */
 export const createVoteDoor = (options: VoteDoorOptions): Door => {
