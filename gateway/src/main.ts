@@ -1,5 +1,4 @@
 import cluster from 'node:cluster'
-import { randomUUID } from 'node:crypto'
 import { brokerTimeMs, followBrokerClock } from '@votestream/infra/broker-clock'
 import { watchCatalog } from '@votestream/infra/catalog'
 import { connectClickhouse } from '@votestream/infra/clickhouse'
@@ -14,25 +13,17 @@ import { watchStores } from '@votestream/infra/metrics/store-health'
 import { connectNats } from '@votestream/infra/nats'
 import { watchRefusals } from '@votestream/infra/nats-refusals'
 import { connectRedis, redisReady } from '@votestream/infra/redis'
-import { openBuckets, openPlanBuckets, openRevocationsBucket } from '@votestream/infra/streams'
+import { openBuckets, openRevocationsBucket } from '@votestream/infra/streams'
 import { createOpaqueIds } from '@votestream/schema/opaque-ids'
 import { createAccounts } from './accounts.js'
-import { createAdmission } from './admission/admission.js'
-import { watchApiKeys } from './admission/api-keys.js'
-import { createBucketShares } from './admission/bucket-shares.js'
-import { watchUsages } from './admission/key-metrics.js'
-import { createKeyUsage } from './admission/key-usage.js'
-import { createQuotaLedger } from './admission/quota-ledger.js'
-import { createQuotas } from './admission/quotas.js'
-import { createRedisBuckets } from './admission/redis-buckets.js'
-import { createUsagePlans } from './admission/usage-plans.js'
+import { openAdmission } from './admission/open-admission.js'
 import { createArchiveQueries } from './archive-queries.js'
 import { createArchivedVotes } from './archived-votes.js'
 import { createClientAddresses } from './client-address.js'
 import { connectionQueue } from './connections.js'
 import { createCrossOrigin } from './cross-origin.js'
 import { createDecidedLogs, createDecisions } from './decisions.js'
-import { limitsOf, readGatewayEnvironment, socketLimitsOf } from './environment.js'
+import { readGatewayEnvironment, socketLimitsOf } from './environment.js'
 import { projectEvent } from './event-catalog.js'
 import { createEvents } from './events.js'
 import { documentLimitsOf, hstsSecondsOf, httpLimitsOf } from './front-door-variables.js'
@@ -158,20 +149,19 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     await accounts.ensureAdmin(adminUsername, adminPassword)
   }
 
-  const planBuckets = await openPlanBuckets(nats, replicas)
-  const apiKeys = await watchApiKeys({
-    bucket: planBuckets.usagePlans,
-    required: environment.API_KEY_REQUIRED,
+  const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
+  const { admission, ...keysAndPlans } = await openAdmission(environment, {
+    nats,
+    redis,
+    store,
+    registry,
+    metrics,
+    tokens,
+    addressOf: clientAddresses.of,
     now,
     logger,
-    metrics: metrics.keys,
+    onStop,
   })
-  onStop('API keys', apiKeys.stop)
-  const ledger = createQuotaLedger(planBuckets.quotas, nats, store)
-  const quotas = createQuotas({ ledger, now, logger, metrics: metrics.keys })
-  onStop('quotas', quotas.stop)
-  watchUsages(registry, quotas.usages)
-  const usagePlans = createUsagePlans({ bucket: planBuckets.usagePlans, store, now })
 
   const results = createResults({ redis, shards })
   const limits = httpLimitsOf(environment)
@@ -191,24 +181,6 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     addresses: createOpenCounts(environment.SOCKETS_PER_ADDRESS_MAX),
   }
   watchLive(registry, { broadcasts, connections })
-  const clientAddresses = createClientAddresses(environment.TRUSTED_PROXIES)
-  const shared = createRedisBuckets(redis, randomUUID())
-  // The workers beside this one are known of; others are heard of with the first answer.
-  const shares = createBucketShares({ shared, logger, replicas: environment.GATEWAY_WORKERS })
-  const admission = createAdmission({
-    limits: limitsOf(environment),
-    shares,
-    tokens,
-    addressOf: clientAddresses.of,
-    metrics: metrics.admission,
-    keys: apiKeys,
-    quotas,
-  })
-  await shares.start()
-  onStop('limits', async () => {
-    shares.stop()
-    await shared.leave().catch(() => undefined)
-  })
   // Nothing is asked of it before somebody wants to see what is long past, or decides on a vote.
   const clickhouse = connectClickhouse({
     url: environment.CLICKHOUSE_URL,
@@ -253,9 +225,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
     liveVotes,
     broadcasts,
     timelines,
-    usagePlans,
-    apiKeys,
-    keyUsage: createKeyUsage(ledger, now),
+    ...keysAndPlans,
     tokens,
     admission,
     ids,
