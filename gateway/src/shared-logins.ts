@@ -60,8 +60,11 @@ export const shareLogins = (options: SharedLoginsOptions): SharedLoginThrottle =
   const ask = async (account: string, network: string): Promise<LoginAnswer | undefined> => {
     if (asked >= ASKED_MAX) return undefined
     asked += 1
+    const counted = counts.begin(account, network).finally(() => {
+      asked -= 1
+    })
     try {
-      const answer = await within(answerMs, counts.begin(account, network))
+      const answer = await within(answerMs, counted)
       if (away) logger.info('failed logins are counted together again')
       away = false
       return answer
@@ -70,9 +73,9 @@ export const shareLogins = (options: SharedLoginsOptions): SharedLoginThrottle =
       if (!away)
         logger.warn({ err: error }, 'failed logins are not counted together; this process goes by its own')
       away = true
+      // Counted after all, later: by then this process has counted it, and once is enough.
+      counted.then(takeBack).catch(() => undefined)
       return undefined
-    } finally {
-      asked -= 1
     }
   }
 
@@ -105,7 +108,11 @@ export const shareLogins = (options: SharedLoginsOptions): SharedLoginThrottle =
   }
 }
 
-/** @throws Error when there was no answer in time; one that comes later is of no use. */
+const takeBack = async (answer: LoginAnswer): Promise<void> => {
+  if ('end' in answer) await answer.end(false)
+}
+
+/** @throws Error when there was no answer in time. */
 const within = async <Answer>(ms: number, asked: Promise<Answer>): Promise<Answer> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

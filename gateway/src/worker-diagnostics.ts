@@ -44,8 +44,12 @@ export const createWorkersDiagnostics = ({ logger, workers }: WorkersDiagnostics
     logLevel: levels.state,
     async changeLogLevel(level, seconds) {
       const question = { ask: 'log-level', level, seconds } as const
-      await Promise.all(workers().map((worker) => ask(worker, ++last, question)))
-      return levels.change(level, seconds)
+      const answers = await Promise.allSettled(workers().map((worker) => ask(worker, ++last, question)))
+      // Of those who did not answer, the others' level is still what is told.
+      const state = levels.change(level, seconds)
+      const failed = answers.find((answer) => answer.status === 'rejected')
+      if (failed) throw failed.reason
+      return state
     },
   }
 }
@@ -75,7 +79,10 @@ const ask = (worker: Worker, id: number, question: Question): Promise<string> =>
     )
     worker.on('message', onMessage)
     worker.once('exit', onExit)
-    worker.send({ diagnosticsQuestion: id, question } satisfies Asked)
+    // One that is about to end takes no message; nobody else would hear that, and the primary would end of it.
+    worker.send({ diagnosticsQuestion: id, question } satisfies Asked, (error) => {
+      if (error) onExit()
+    })
   })
 
 /** A worker's part: it answers its primary. */

@@ -34,17 +34,24 @@ export const normalizedText = (own: DocumentNode): string => {
 }
 
 /** The operations of a document, each by itself. None of one in which two have one name: nobody can tell them apart. */
-export const operationTexts = (document: DocumentNode): readonly OperationText[] => {
-  const definitions = document.definitions.filter(isOperation)
-  const names = new Set(definitions.map(({ name }) => name?.value ?? ''))
-  if (names.size !== definitions.length) return []
-  const separated = separateOperations(document)
-  return definitions.flatMap(({ name, operation: type }) => {
-    const own = separated[name?.value ?? '']
-    if (!own) return []
+export const operationTexts = (document: DocumentNode): readonly OperationText[] => [
+  ...eachOperationText(document),
+]
+
+/** The same, each made when it is asked for: whoever stops at one has not paid for those behind it. */
+export function* eachOperationText(document: DocumentNode): Generator<OperationText> {
+  const operations = document.definitions.filter(isOperation)
+  const fragments = document.definitions.filter(isFragment)
+  const names = new Set(operations.map(({ name }) => name?.value ?? ''))
+  if (names.size !== operations.length) return
+  for (const operation of operations) {
+    const name = operation.name?.value ?? null
+    // By itself: all at once would take as many steps as there are operations times fragments.
+    const own = separateOperations({ ...document, definitions: [operation, ...fragments] })[name ?? '']
+    if (!own) continue
     const text = normalizedText(own)
-    return [{ id: textHash(text), name: name?.value ?? null, type, text }]
-  })
+    yield { id: textHash(text), name, type: operation.operation, text }
+  }
 }
 
 const isFragment = (definition: DocumentNode['definitions'][number]): definition is FragmentDefinitionNode =>

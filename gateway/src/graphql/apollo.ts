@@ -30,7 +30,7 @@ import type { KnownOperations } from './known-operations.js'
 import { operationCost } from './operation-cost.js'
 import { answerTypeOf } from './operation-door.js'
 import { beginOperation, endOperation } from './operation-traces.js'
-import { askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
+import { type AskingRequest, askedOf, refuseUnregistered, registeredTexts } from './registered-requests.js'
 import { requestError } from './request-context.js'
 import { refuseUnknownFields } from './request-fields.js'
 import type { Safelist } from './safelist.js'
@@ -232,9 +232,10 @@ const refuseUnacceptable = ({ accept }: IncomingHttpHeaders): void => {
 /** What the library would fail at, so that every client was told of a fault of ours. */
 const refuseDocument = (
   { schema, documentLimits }: Pick<ApolloOptions, 'schema' | 'documentLimits'>,
-  { body, query }: { body: unknown; query: unknown },
+  request: AskingRequest,
 ): void => {
-  const { query: text } = (body ?? query ?? {}) as { query?: unknown }
+  // As the library reads it, which decodes an address otherwise than the router does.
+  const { query: text } = askedOf(request)
   if (typeof text !== 'string') return
   const { tokensMax } = documentLimits
   const shape = shapeFault(text, tokensMax)

@@ -69,6 +69,8 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
       if (!operation) return undefined
       const cost = known.costOf(operation)
       if (cost === undefined) return undefined
+      // Asked of what is known alone, which was registered once: whatever else comes was not let in yet.
+      if (safelist && safelist.textOf(operation) === undefined) return undefined
       const entry = entries.of(request, cost)
       // Whoever waits for it is let in once: the operation's cost is paid, wherever it runs.
       if (entry instanceof Promise) return undefined
@@ -103,20 +105,18 @@ export const createOperationDoor = (options: OperationDoorOptions): Door => {
 const read = (body: Buffer, safelist: Safelist | undefined): PlainOperation | undefined => {
   try {
     const parsed = parseJson(body)
-    return plainOperationOf(safelist ? registeredBody(safelist, parsed) : parsed)
+    return plainOperationOf(safelist ? withRegisteredText(safelist, parsed) : parsed)
   } catch {
     return undefined
   }
 }
 
 /** As it came; where a hash was sent alone, with the text that it stands for. */
-const registeredBody = (safelist: Safelist, body: unknown): unknown => {
-  if (typeof body !== 'object' || body === null) return undefined
-  const text = safelist.textOf(body)
-  if (text === undefined) return undefined
-  if ('query' in body) return body
-  const { extensions: _hash, ...rest }: Asked = body
-  return { ...rest, query: text }
+const withRegisteredText = (safelist: Safelist, body: unknown): unknown => {
+  if (typeof body !== 'object' || body === null || 'query' in body) return body
+  const { extensions, ...rest }: Asked = body
+  const text = safelist.textOf({ extensions })
+  return text === undefined ? undefined : { ...rest, query: text }
 }
 
 /** What the answer is called; undefined where that is to be found out. */

@@ -1,5 +1,5 @@
 import { VotestreamError } from '@votestream/schema/errors'
-import { operationTexts } from '@votestream/schema/operation-text'
+import { eachOperationText, operationTexts } from '@votestream/schema/operation-text'
 import { isTextHash } from '@votestream/schema/registered-operation'
 import { type DocumentNode, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
@@ -53,10 +53,14 @@ export const createSafelist = (
   const holds = (text: string): boolean => {
     const found = known.get(text)
     if (found) return isRegistered(found)
-    const ids = operationIds(text, tokensMax)
-    if (!isRegistered(ids)) return false
-    known.set(text, ids)
-    return true
+    const ids: string[] = []
+    for (const id of operationIds(text, tokensMax)) {
+      // What is refused is to cost little: nobody was asked yet who sends it.
+      if (!registered.has(id)) return false
+      ids.push(id)
+    }
+    if (ids.length > 0) known.set(text, ids)
+    return ids.length > 0
   }
 
   /** Of documents that are followed: each is looked at once, however many follow it. */
@@ -94,12 +98,17 @@ export const registeredText = (safelist: Safelist, asked: Asked): string => {
 }
 
 /** None of what is no document, or a deeper one than can be read. */
-const operationIds = (text: string, tokensMax: number): readonly string[] => {
-  if (shapeFault(text, tokensMax) !== undefined) return []
+function* operationIds(text: string, tokensMax: number): Generator<string> {
+  if (shapeFault(text, tokensMax) !== undefined) return
+  const document = parsed(text, tokensMax)
+  if (document) for (const { id } of eachOperationText(document)) yield id
+}
+
+const parsed = (text: string, tokensMax: number): DocumentNode | undefined => {
   try {
-    return operationTexts(parse(text, { maxTokens: tokensMax })).map(({ id }) => id)
+    return parse(text, { maxTokens: tokensMax })
   } catch {
-    return []
+    return undefined
   }
 }
 

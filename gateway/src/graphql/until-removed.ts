@@ -31,7 +31,7 @@ const endedByRemoval = <Result>(
   })
   return {
     async next() {
-      const result = await iterator.next()
+      const result = await nextOf(iterator, stop)
       if (!result.done) return result
       stop()
       if (removed) throw new VotestreamError('OPERATION_NOT_REGISTERED')
@@ -45,5 +45,18 @@ const endedByRemoval = <Result>(
     [Symbol.asyncIterator]() {
       return this
     },
+  }
+}
+
+/** Whoever iterates says nothing more after a failure, so what waits for the end is let go here. */
+const nextOf = async <Result>(
+  iterator: AsyncIterator<Result>,
+  stop: () => void,
+): Promise<IteratorResult<Result>> => {
+  try {
+    return await iterator.next()
+  } catch (error) {
+    stop()
+    throw error
   }
 }
