@@ -127,7 +127,7 @@ const start = async (lifecycle: Lifecycle): Promise<void> => {
   const { JWT_SECRET: secret, JWT_SECRET_OTHER: otherSecret, JWT_SECRETS_FILE: keysFile } = environment
   const secrets = keysFile === undefined ? { secret, otherSecret } : await readSigningKeys(keysFile)
   const tokens = watchTokens(
-    createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations }),
+    createTokens({ ...secrets, ids, ttlSeconds: environment.TOKEN_TTL, revocations, now }),
     security,
   )
   if (keysFile !== undefined) {
