@@ -99,6 +99,8 @@ export const readGatewayEnvironment = (source: NodeJS.ProcessEnv) => {
       LEADERBOARD_MAX_AGE: wholeVariable(1, 0, 3_600),
       /** Traces that clients ask for with their headers, in a second, all workers together; beyond, they are not sampled. */
       TRACES_FROM_CLIENTS_PER_SECOND_MAX: wholeVariable(100, 0, 1_000_000),
+      /** Traces that are begun by lot in a second, all workers together, whatever share of the requests is asked for. */
+      TRACES_PER_SECOND_MAX: wholeVariable(25, 0, 1_000_000),
       /** Whether requests without an API key are refused; one that is sent is always checked. */
       API_KEY_REQUIRED: z.stringbool('must be true or false').default(false),
       /** The share of requests of which there is a line in the log, and how long one may take that has none. */

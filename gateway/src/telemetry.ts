@@ -12,5 +12,6 @@ export const startGatewayTelemetry = (environment: GatewayEnvironment, logger: L
     fromClientsPerSecondMax: Math.ceil(
       environment.TRACES_FROM_CLIENTS_PER_SECOND_MAX / environment.GATEWAY_WORKERS,
     ),
+    byLotPerSecondMax: Math.ceil(environment.TRACES_PER_SECOND_MAX / environment.GATEWAY_WORKERS),
     logger,
   })

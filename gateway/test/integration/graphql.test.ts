@@ -53,6 +53,16 @@ describe('GraphQL over HTTP', () => {
     return `{ me { ...F0 } } ${fragments.join(' ')} fragment F${levels} on User { id }`
   }
 
+  it('reads the document of an address as it is run, also where somebody else would not decode it', async () => {
+    const deep = encodeURIComponent(`${'{a'.repeat(300)}${'}'.repeat(300)}#`)
+    const answer = await gateway.app.inject({
+      url: `/graphql?query=${deep}%ZZ`,
+      headers: { 'apollo-require-preflight': 'yes' },
+    })
+    assert.equal(answer.statusCode, 400)
+    assert.deepEqual(answer.json().errors[0].message, 'A document may have brackets 250 deep.')
+  })
+
   it('works without a token where none is needed, and with either kind of answer', async () => {
     const plain = await post({ query: '{ __typename }' })
     assert.deepEqual([plain.statusCode, plain.json()], [200, { data: { __typename: 'Query' } }])

@@ -239,4 +239,16 @@ describe('the safelist', () => {
     register('query Late { me { id } }')
     assert.ok(safelist.textOf({ query: 'query Late { me { id } }' }))
   })
+
+  it('stops at the first operation that is not registered, however many a text holds', () => {
+    let asked = 0
+    const has = (): boolean => {
+      asked += 1
+      return false
+    }
+    const safelist = createSafelist({ has, textOf: () => undefined, onRemoval: () => () => undefined })
+    const text = Array.from({ length: 50 }, (_, at) => `query Q${at} { me { id } }`).join(' ')
+    assert.equal(safelist.textOf({ query: text }), undefined)
+    assert.equal(asked, 1)
+  })
 })

@@ -112,4 +112,21 @@ describe('logins that gateways count together', () => {
     attempt.succeeded()
     await new Promise((resolve) => setImmediate(resolve))
   })
+
+  it('take back what was counted too late: this process has counted it by then', async () => {
+    const { wait, answer } = place()
+    const ended: boolean[] = []
+    let comes = (): void => undefined
+    answer(
+      () =>
+        new Promise((resolve) => {
+          comes = () => resolve({ waitMs: 0, end: async (right) => void ended.push(right) })
+        }),
+    )
+    assert.equal(await wait('maria'), 0)
+    assert.deepEqual(ended, [])
+    comes()
+    while (ended.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(ended, [false])
+  })
 })

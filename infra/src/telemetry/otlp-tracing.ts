@@ -47,6 +47,7 @@ export interface OtlpTracingOptions extends ResourceOptions {
   readonly environment: TelemetryEnvironment
   /** See `HeadSamplerOptions`. */
   readonly fromClientsPerSecondMax: number
+  readonly byLotPerSecondMax: number
   readonly logger: Logger
 }
 
@@ -60,7 +61,7 @@ export interface OtlpTracing extends Tracing {
 
 /** Spans that go to whoever takes OTLP over HTTP, in protobuf. */
 export const createOtlpTracing = (options: OtlpTracingOptions): OtlpTracing => {
-  const { endpoint, environment, fromClientsPerSecondMax, logger } = options
+  const { endpoint, environment, fromClientsPerSecondMax, byLotPerSecondMax, logger } = options
   const { OTEL_TRACES_SAMPLER_ARG: ratio, OTEL_PROPAGATORS: propagators } = environment
   let refused = 0
   const ids = createIds(propagators.includes('xray') ? new AWSXRayIdGenerator() : new RandomIdGenerator())
@@ -96,6 +97,7 @@ export const createOtlpTracing = (options: OtlpTracingOptions): OtlpTracing => {
     sampler: environment.OTEL_TRACES_SAMPLER,
     ratio,
     fromClientsPerSecondMax,
+    byLotPerSecondMax,
     samplesTrace: (traceId) =>
       byTraceId.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
     onRefused: () => {

@@ -34,6 +34,11 @@ interface HeadSamplerOptions {
    * here; beyond this the rest is not sampled, so that a client which samples all costs no more than this.
    */
   readonly fromClientsPerSecondMax: number
+  /**
+   * So many are begun by lot in a second at most. A share of a peak is more than anybody looks at, and a sampled vote costs
+   * every service a hundred times what another one does. Who wants all of them (`always_on`) gets all.
+   */
+  readonly byLotPerSecondMax?: number
   /** The same answer for the same trace, whoever asks. */
   readonly samplesTrace: (traceId: string) => boolean
   /** A client's trace was not followed, though it asked to be. */
@@ -45,35 +50,44 @@ interface HeadSamplerOptions {
 
 export const createHeadSampler = (options: HeadSamplerOptions): HeadSampler => {
   const { sampler, ratio, fromClientsPerSecondMax, samplesTrace, onRefused } = options
+  const { byLotPerSecondMax = Number.POSITIVE_INFINITY } = options
   const { random = Math.random, now = () => performance.now() } = options
   const share = shareOf(sampler, ratio)
-  let secondMs = Number.NEGATIVE_INFINITY
-  let followed = 0
+  const takeByLot = createAllowance(byLotPerSecondMax, now)
+  const takeFromClients = createAllowance(fromClientsPerSecondMax, now)
 
   const hasRoom = (): boolean => {
-    const atMs = now()
-    if (atMs - secondMs >= 1_000) {
-      secondMs = atMs
-      followed = 0
-    }
-    if (followed >= fromClientsPerSecondMax) {
-      onRefused?.()
-      return false
-    }
-    followed += 1
-    return true
+    if (takeFromClients()) return true
+    onRefused?.()
+    return false
   }
 
   const wants = (traceId: string, sampled: boolean): boolean =>
     sampler.startsWith('parentbased') ? sampled : share > 0 && (share >= 1 || samplesTrace(traceId))
 
   // No trace id is made of what is not sampled: chance stands for it.
-  const begins = (): boolean => share > 0 && random() < share
+  const begins = (): boolean => share > 0 && random() < share && (share >= 1 || takeByLot())
 
   return {
     begins,
     follows: ({ traceId, sampled }) =>
       sampled === undefined ? begins() : wants(traceId, sampled) && hasRoom(),
+  }
+}
+
+/** Takes one of those that each second has, if any is left. */
+const createAllowance = (perSecondMax: number, now: () => number): (() => boolean) => {
+  let secondMs = Number.NEGATIVE_INFINITY
+  let taken = 0
+  return () => {
+    const atMs = now()
+    if (atMs - secondMs >= 1_000) {
+      secondMs = atMs
+      taken = 0
+    }
+    if (taken >= perSecondMax) return false
+    taken += 1
+    return true
   }
 }
 

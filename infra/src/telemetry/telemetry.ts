@@ -21,6 +21,8 @@ interface TelemetryOptions {
   readonly environment: TelemetryEnvironment
   /** Of the traces that clients ask for with their headers, by this process. */
   readonly fromClientsPerSecondMax?: number
+  /** Of those that it begins by lot. */
+  readonly byLotPerSecondMax?: number
   readonly logger: Logger
 }
 
@@ -29,7 +31,8 @@ const STOP_MS = 1_000
 
 /** Reads and connects to nothing where no endpoint is set: then not even the library is loaded. */
 export const startTelemetry = async (options: TelemetryOptions): Promise<Telemetry> => {
-  const { service, instance, environment, fromClientsPerSecondMax = 0, logger } = options
+  const { service, instance, environment, logger } = options
+  const { fromClientsPerSecondMax = 0, byLotPerSecondMax = 0 } = options
   const endpoint = tracesEndpointOf(environment)
   if (endpoint === undefined)
     return { tracing: NO_TRACING, watch: () => undefined, stop: async () => undefined }
@@ -38,6 +41,7 @@ export const startTelemetry = async (options: TelemetryOptions): Promise<Telemet
     endpoint,
     environment,
     fromClientsPerSecondMax,
+    byLotPerSecondMax,
     logger,
     serviceName: `${environment.OTEL_SERVICE_NAME}-${service}`,
     instance,

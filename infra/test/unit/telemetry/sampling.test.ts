@@ -43,6 +43,28 @@ describe('head sampling', () => {
     assert.equal(sampler('traceidratio', { ratio: 0 }).begins(), false)
   })
 
+  it('begins no more in a second than it may, unless it is told to begin all', () => {
+    const limited = (name: SamplerName) =>
+      createHeadSampler({
+        sampler: name,
+        ratio: 0.25,
+        fromClientsPerSecondMax: 0,
+        byLotPerSecondMax: 2,
+        samplesTrace: () => false,
+        random: () => 0,
+        now: () => nowMs,
+      })
+    const byLot = limited('parentbased_traceidratio')
+    const three = () => [byLot.begins(), byLot.begins(), byLot.begins()]
+    assert.deepEqual(three(), [true, true, false])
+    nowMs += 999
+    assert.equal(byLot.begins(), false)
+    nowMs += 1
+    assert.deepEqual(three(), [true, true, false])
+    const all = limited('always_on')
+    assert.deepEqual([all.begins(), all.begins(), all.begins()], [true, true, true])
+  })
+
   it('goes by what the client says where it is to, and by the trace otherwise', () => {
     for (const name of [
       'parentbased_always_on',

@@ -15,6 +15,7 @@ describe('the stages of a batch', () => {
       endpoint: 'http://127.0.0.1:1/v1/traces',
       environment: readEnvironment(telemetryVariables, variables),
       fromClientsPerSecondMax: 10,
+      byLotPerSecondMax: 10,
       logger: createLogger('test', 'silent'),
       serviceName: 'test',
       instance: 'test',
