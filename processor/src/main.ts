@@ -39,6 +39,8 @@ import { createTallyMetrics } from './tally/tally-metrics.js'
 
 /** How long a start waits for Redis. */
 const REDIS_WAIT_MS = 30_000
+/** Of those who only look how ClickHouse is; the next look comes soon. */
+const LOOK_TIMEOUT_MS = 5_000
 const HOUR_MS = 3_600_000
 
 const environment = configure(() => readProcessorEnvironment(process.env))
@@ -54,19 +56,23 @@ await runService(logger, async ({ onStop }) => {
   onStop('NATS', nats.close)
   const redis = connectRedis({ ...redisAddress(environment), name: instance, logger })
   onStop('Redis', () => redis.disconnect())
-  const clickhouse = connectClickhouse({
+  const login = {
     url: environment.CLICKHOUSE_URL,
     user: environment.CLICKHOUSE_USER,
     password: environment.CLICKHOUSE_PASSWORD,
-  })
+  }
+  const clickhouse = connectClickhouse(login)
   onStop('ClickHouse', () => clickhouse.close())
+  // Whoever only looks has connections of its own: questions that hang must not keep the archive from writing.
+  const lookout = connectClickhouse({ ...login, requestTimeoutMs: LOOK_TIMEOUT_MS })
+  onStop('lookout', () => lookout.close())
   const registry = createMetrics()
   watchRefusals(registry, nats)
   telemetry.watch(registry)
   const probes = {
     nats: () => nats.connection.flush(),
     redis: () => redis.ping(),
-    clickhouse: () => pingClickhouse(clickhouse),
+    clickhouse: () => pingClickhouse(lookout),
   }
   onStop('store health', watchStores({ registry, probes }))
   const halts = createHalts(registry)
@@ -99,7 +105,7 @@ await runService(logger, async ({ onStop }) => {
   const ids = createOpaqueIds(environment.ID_SECRET)
   const books = keepBooks({
     redis,
-    clickhouse,
+    clickhouse: lookout,
     shards,
     // Whoever counts the first shard: one of all processors.
     isMine: () => lanes[0]?.held().includes(everyShard[0] as Shard) ?? false,
@@ -113,7 +119,7 @@ await runService(logger, async ({ onStop }) => {
     shards,
     read: {
       redis: () => readRedisCheckpoints(redis, everyShard),
-      clickhouse: () => readClickhouseCheckpoints(clickhouse),
+      clickhouse: () => readClickhouseCheckpoints(lookout),
     },
     metrics: createLagMetrics(registry, environment.CONSUMER_LAG_P99_MAX_MS),
     logger,

@@ -48,6 +48,16 @@ export const watchStores = ({
   )
   const ended = new AbortController()
 
+  /** A question that has no answer yet is not asked again: those that hang would take every connection to the store. */
+  const open = new Map<Store, Promise<unknown>>()
+  const answerOf = (store: Store): Promise<unknown> => {
+    const before = open.get(store)
+    if (before) return before
+    const answer = Promise.resolve(probes[store]?.()).finally(() => open.delete(store))
+    open.set(store, answer)
+    return answer
+  }
+
   const ask = async (store: Store): Promise<void> => {
     const beganMs = performance.now()
     const waited = new AbortController()
@@ -55,7 +65,7 @@ export const watchStores = ({
       throw new Error(`${store} did not answer`)
     })
     try {
-      await Promise.race([probes[store]?.(), late])
+      await Promise.race([answerOf(store), late])
       roundTrips[store].observe((performance.now() - beganMs) / 1_000)
       up.set({ store }, 1)
     } catch {
