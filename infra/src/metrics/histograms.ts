@@ -37,7 +37,7 @@ export const createHistograms = <Value extends string>(
 ): Readonly<Record<Value, Observer>> => {
   const all = values.map((value) => createSeries(options.buckets, { [label]: value }))
   register(options, [label], all)
-  // Every value is a key of it.
+  // Every value is a key of it, which the type of `fromEntries` does not say.
   return Object.fromEntries(values.map((value, index) => [value, all[index]])) as unknown as Record<
     Value,
     Observer

@@ -28,7 +28,9 @@ const firstOf = (families: readonly MetricFamily[], name: string): number | unde
 describe('the figures of several processes', () => {
   it('are those of one: added up, or as each metric says; buckets by their bounds, with the latest exemplar', async () => {
     const one = await pageOf(3, 1, 0.5, 'a'.repeat(32))
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    // The clock of exemplars tells milliseconds.
+    for (const madeMs = Date.now(); Date.now() === madeMs; )
+      await new Promise((resolve) => setImmediate(resolve))
     const other = await pageOf(4, 5, 0.7, 'b'.repeat(32))
     const merged = mergeFamilies([other, one])
     const values = ['votes_total', 'open', 'up', 'fullest', 'delay', 'started'].map((name) =>
