@@ -1,5 +1,6 @@
 import { EnvironmentError } from './environment.js'
 import type { Logger } from './logging.js'
+import { keepObjectsYoung } from './young-objects.js'
 
 /** Remembers how to undo what was started. */
 export interface Lifecycle {
@@ -22,6 +23,7 @@ export const runService = async (
   start: (lifecycle: Lifecycle) => Promise<void>,
   { stopMoreMs = 0 }: { readonly stopMoreMs?: number } = {},
 ): Promise<void> => {
+  keepObjectsYoung()
   const stops: { name: string; stop: () => Promise<void> | void }[] = []
   let state: State = 'starting'
 

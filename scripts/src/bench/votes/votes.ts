@@ -34,7 +34,10 @@ export interface VotesOutcome {
   readonly counted: number
 }
 
-/** One contender after the other in each round, so that what else this machine does falls on all alike. */
+/**
+ * One contender after the other in each round, so that what else this machine does falls on all alike; every second round
+ * from the last to the first, so that none profits from what stands before it.
+ */
 export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome> => {
   const { connections, rounds, warmUpSeconds, say } = options
   const { only, profileFolder: profiles, traces } = options
@@ -51,7 +54,8 @@ export const measureVotes = async (options: VotesOptions): Promise<VotesOutcome>
     for (const contender of contenders.list) await measure(contender, most, warmUpSeconds)
     for (const count of connections) {
       for (let round = 1; round <= rounds; round += 1) {
-        for (const contender of contenders.list) {
+        const inOrder = round % 2 === 1 ? contenders.list : contenders.list.toReversed()
+        for (const contender of inOrder) {
           const sample = await measure(contender, count, options.seconds)
           const key = `${contender.name} ${count}`
           samples.set(key, [...(samples.get(key) ?? []), sample])
