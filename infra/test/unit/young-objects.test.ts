@@ -25,14 +25,17 @@ console.log(most, kept.length, last.open)`
   return Number(stdout.split(' ')[0])
 }
 
-const MODULE = new URL('../../src/young-objects.js', import.meta.url).href
+const LIFECYCLE = new URL('../../src/lifecycle.js', import.meta.url).href
+const IN_A_SERVICE = `
+import { runService } from '${LIFECYCLE}'
+await runService({ info: () => undefined }, async () => undefined)`
 
-describe('objects of requests', () => {
+describe('objects that a service makes', () => {
   it('are not made among the old ones, though earlier ones lived long', async function () {
     this.timeout(30_000)
     const left = await oldBytesMax('')
-    const kept = await oldBytesMax(`import { keepObjectsYoung } from '${MODULE}'\nkeepObjectsYoung()`)
-    assert.ok(left > 100e6, `without it ${left} bytes are old`)
-    assert.ok(kept < 80e6, `with it ${kept} bytes are old`)
+    const inService = await oldBytesMax(IN_A_SERVICE)
+    assert.ok(left > 100e6, `elsewhere ${left} bytes are old`)
+    assert.ok(inService < 80e6, `in a service ${inService} bytes are old`)
   })
 })

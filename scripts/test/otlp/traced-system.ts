@@ -21,6 +21,14 @@ const STORY = [
   [GATEWAY, /^leaderboard push$/, 'consumer'],
 ] as const
 
+/** What the span of a vote says of the batch that it is in. */
+const OF_VOTES = [
+  'messaging.system',
+  'messaging.operation.name',
+  'db.system.name',
+  'db.operation.name',
+  'votestream.shard',
+]
 /** Of two processes' clocks on one machine, each as fine as a millisecond. */
 const CLOCK_MS = 2
 const WITHIN_MS = 15_000
@@ -183,6 +191,10 @@ const checkStory = (spans: readonly ReceivedSpan[], request: string, all: readon
     assert.equal(batch.attributes['votestream.batch'], true)
     assert.notEqual(batch.traceId, traceId)
     assert.deepEqual(span.links, [{ traceId: batch.traceId, spanId: batch.spanId }])
+    // What is the same for all of a batch stands in its own span; a vote's says what it must, and where.
+    const kept = Object.entries(batch.attributes).filter(([attribute]) => OF_VOTES.includes(attribute))
+    assert.deepEqual(span.attributes, Object.fromEntries(kept))
+    assert(kept.length >= 2 && kept.length < Object.keys(batch.attributes).length, span.name)
     parent = span
   }
   assert.equal(
