@@ -1,8 +1,10 @@
 import { createServer } from 'node:net'
 
+const given = new Set<number>()
+
 /**
- * A TCP port of 127.0.0.1 that nobody listens on. Another process may take it before the caller does; the
- * system hands such ports out in turn, so that this is rare, and a server that loses the race says so.
+ * A TCP port of 127.0.0.1 that nobody listens on, and that this process was not given before. Another process may take it
+ * before the caller does; that is rare, and a server that loses the race says so.
  */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -11,7 +13,10 @@ export function freePort(): Promise<number> {
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
       const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
+      server.close(() => {
+        resolve(given.has(port) ? freePort() : port)
+        given.add(port)
+      })
     })
   })
 }
